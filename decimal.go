@@ -1,0 +1,246 @@
+package invoq
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// Limits of a decimal read from outside. They hold every price (18 places and
+// more) and every quantity (2^63 byte-nanoseconds) with room to spare, and
+// keep a hostile "1e999999999" from allocating its digits.
+const (
+	MaxDecimalDigits   = 60
+	maxDecimalExponent = 60
+)
+
+// exact has no precision, so sums and products are never rounded; a result
+// that would need rounding is an error, not a guess.
+var exact = apd.Context{
+	MaxExponent: apd.MaxExponent,
+	MinExponent: apd.MinExponent,
+	Traps:       apd.DefaultTraps,
+}
+
+// Decimal is an exact decimal number: a quantity, a price or an amount. It is
+// immutable, copies freely, and its zero value is 0.
+type Decimal struct {
+	n apd.Decimal
+}
+
+// NewDecimal returns coefficient × 10^exponent.
+func NewDecimal(coefficient int64, exponent int32) Decimal {
+	return Decimal{n: *apd.New(coefficient, exponent)}
+}
+
+// ParseDecimal reads a finite number in plain or scientific notation, as many
+// as MaxDecimalDigits digits. Errors are of KindUnprocessable.
+func ParseDecimal(s string) (Decimal, error) {
+	if len(s) > 2*MaxDecimalDigits {
+		return Decimal{}, Errorf(KindUnprocessable, "number has %d characters, at most %d are read",
+			len(s), 2*MaxDecimalDigits)
+	}
+	n, _, err := apd.NewFromString(s)
+	if err != nil || n.Form != apd.Finite {
+		return Decimal{}, Errorf(KindUnprocessable, "%q is not a decimal number", s)
+	}
+	if n.NumDigits() > MaxDecimalDigits || n.Exponent > maxDecimalExponent || n.Exponent < -maxDecimalExponent {
+		return Decimal{}, Errorf(KindUnprocessable, "number %q has more than %d digits", s, MaxDecimalDigits)
+	}
+	if n.IsZero() {
+		n.Negative = false
+	}
+	return Decimal{n: *n}, nil
+}
+
+// MustDecimal is ParseDecimal for constants in code; it panics on an error.
+func MustDecimal(s string) Decimal {
+	d, err := ParseDecimal(s)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return d
+}
+
+// Add returns d + o, exactly.
+func (d Decimal) Add(o Decimal) Decimal { return d.combine(exact.Add, o) }
+
+// Sub returns d − o, exactly.
+func (d Decimal) Sub(o Decimal) Decimal { return d.combine(exact.Sub, o) }
+
+// Mul returns d × o, exactly.
+func (d Decimal) Mul(o Decimal) Decimal { return d.combine(exact.Mul, o) }
+
+// Neg returns −d.
+func (d Decimal) Neg() Decimal { return Decimal{}.Sub(d) }
+
+func (d Decimal) combine(op func(r, x, y *apd.Decimal) (apd.Condition, error), o Decimal) Decimal {
+	var r Decimal
+	if _, err := op(&r.n, &d.n, &o.n); err != nil {
+		panic(fmt.Sprintf("BUG: exact arithmetic on %s and %s: %v", d, o, err))
+	}
+	return r
+}
+
+// Scale returns d × 10^power, exactly.
+func (d Decimal) Scale(power int32) Decimal {
+	r := d
+	r.n.Exponent += power
+	return r
+}
+
+// Quo returns d ÷ o rounded half up to the given number of decimal places.
+// It panics when o is zero: the caller checks, because only the caller knows
+// what a missing divisor means.
+func (d Decimal) Quo(o Decimal, places int32) Decimal {
+	if o.n.IsZero() {
+		panic("BUG: decimal division by zero")
+	}
+	// Truncate with guard digits, then round once: half up looks only at the
+	// first digit it drops, so the digits lost behind the guard cannot matter.
+	digits := d.n.NumDigits() + int64(d.n.Exponent) - o.n.NumDigits() - int64(o.n.Exponent) + int64(places) + 4
+	ctx := exact
+	ctx.Precision = uint32(max(digits, 4))
+	ctx.Rounding = apd.RoundDown
+	var q Decimal
+	if _, err := ctx.Quo(&q.n, &d.n, &o.n); err != nil {
+		panic(fmt.Sprintf("BUG: divide %s by %s: %v", d, o, err))
+	}
+	return q.Round(places)
+}
+
+// Round returns d rounded half up (away from zero on a tie) to the given
+// number of decimal places, 0 or more. This is the only rounding of money.
+func (d Decimal) Round(places int32) Decimal {
+	ctx := exact
+	ctx.Rounding = apd.RoundHalfUp
+	ctx.Precision = uint32(max(d.n.NumDigits()+int64(d.n.Exponent)+int64(places), 0) + 2)
+	var r Decimal
+	if _, err := ctx.Quantize(&r.n, &d.n, -places); err != nil {
+		panic(fmt.Sprintf("BUG: round %s to %d places: %v", d, places, err))
+	}
+	if r.n.IsZero() {
+		r.n.Negative = false
+	}
+	return r
+}
+
+// Cmp returns −1, 0 or +1 as d is less than, equal to or greater than o.
+func (d Decimal) Cmp(o Decimal) int { return d.n.Cmp(&o.n) }
+
+// Sign returns −1, 0 or +1.
+func (d Decimal) Sign() int { return d.n.Sign() }
+
+// IsZero reports whether d is 0.
+func (d Decimal) IsZero() bool { return d.n.Sign() == 0 }
+
+// Max returns the greater of the two.
+func (d Decimal) Max(o Decimal) Decimal {
+	if d.Cmp(o) < 0 {
+		return o
+	}
+	return d
+}
+
+// Min returns the lesser of the two.
+func (d Decimal) Min(o Decimal) Decimal {
+	if d.Cmp(o) > 0 {
+		return o
+	}
+	return d
+}
+
+// Places returns how many decimal places the number needs, 0 or more.
+func (d Decimal) Places() int32 {
+	var r apd.Decimal
+	r.Reduce(&d.n)
+	return max(-r.Exponent, 0)
+}
+
+// Float returns the nearest float64, for charts and forecasts only.
+func (d Decimal) Float() float64 {
+	f, err := d.n.Float64()
+	if err != nil {
+		return 0 // Out of float64's range: a chart shows nothing.
+	}
+	return f
+}
+
+// Int returns d as an integer and whether it is one that fits.
+func (d Decimal) Int() (int64, bool) {
+	i, err := d.n.Int64()
+	return i, err == nil
+}
+
+// String returns plain notation: no exponent, no plus sign, no trailing zeros
+// behind the point. Equal numbers have equal strings.
+func (d Decimal) String() string {
+	s := d.n.Text('f')
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	if s == "-0" {
+		return "0"
+	}
+	return s
+}
+
+// Fixed returns plain notation with exactly the given number of places; it is
+// for showing amounts that are already rounded, and rounds half up otherwise.
+func (d Decimal) Fixed(places int32) string {
+	r := d.Round(places)
+	return r.n.Text('f')
+}
+
+// MarshalJSON writes the number as a string, so that no reader takes it for a
+// float.
+func (d Decimal) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// UnmarshalJSON reads a string or a number literal, digit by digit, with the
+// limits of ParseDecimal.
+func (d *Decimal) UnmarshalJSON(b []byte) error {
+	s := string(b)
+	if len(b) > 0 && b[0] == '"' {
+		if err := json.Unmarshal(b, &s); err != nil {
+			return Errorf(KindInvalid, "decimal is not a JSON string").WithCause(err)
+		}
+	}
+	n, err := ParseDecimal(s)
+	if err != nil {
+		return err
+	}
+	*d = n
+	return nil
+}
+
+// MarshalText writes plain notation.
+func (d Decimal) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what ParseDecimal reads.
+func (d *Decimal) UnmarshalText(b []byte) error {
+	n, err := ParseDecimal(string(b))
+	if err != nil {
+		return err
+	}
+	*d = n
+	return nil
+}
+
+// Value hands the number to a database without a float in between.
+func (d Decimal) Value() (driver.Value, error) { return d.String(), nil }
+
+// Scan reads a NUMERIC column; NULL is an error, since no number is not zero.
+func (d *Decimal) Scan(src any) error {
+	if src == nil {
+		return Errorf(KindInternal, "NULL read into a decimal")
+	}
+	var n apd.Decimal
+	if err := n.Scan(src); err != nil {
+		return fmt.Errorf("read decimal: %w", err)
+	}
+	*d = Decimal{n: n}
+	return nil
+}

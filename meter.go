@@ -1,0 +1,30 @@
+package invoq
+
+// Meter is a countable quantity of function usage.
+type Meter string
+
+// The meters of functions. The unit is the last part of the name; counts have
+// none. mb_ms is memory (2^20 bytes) × time (milliseconds).
+const (
+	Invocations Meter = "invocations"
+	DurationMs  Meter = "duration_ms"
+	MBMs        Meter = "mb_ms"
+	CPUMs       Meter = "cpu_ms"
+	ColdStarts  Meter = "cold_starts"
+	Errors      Meter = "errors"
+)
+
+// Meters returns all meters, in the order in which bills list them.
+func Meters() []Meter {
+	return []Meter{Invocations, DurationMs, MBMs, CPUMs, ColdStarts, Errors}
+}
+
+// Validate returns an error of KindUnprocessable for a name that is no meter.
+func (m Meter) Validate() error {
+	for _, known := range Meters() {
+		if m == known {
+			return nil
+		}
+	}
+	return Errorf(KindUnprocessable, "meter %q is not one of %v", string(m), Meters())
+}
