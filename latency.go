@@ -1,6 +1,9 @@
 package invoq
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Latency is a histogram of invocation durations that adds up across pods,
 // revisions and windows. The zero value is empty and ready to use.
@@ -61,7 +64,7 @@ func (l Latency) Quantile(q float64) (float64, bool) {
 	lower := 0.0
 	for i, upper := range l.UpperMs {
 		if float64(below+l.Counts[i]) >= rank && l.Counts[i] > 0 {
-			if i == len(l.UpperMs)-1 && isInf(upper) {
+			if i == len(l.UpperMs)-1 && math.IsInf(upper, 1) {
 				return lower, true
 			}
 			return lower + (upper-lower)*(rank-float64(below))/float64(l.Counts[i]), true
@@ -71,7 +74,3 @@ func (l Latency) Quantile(q float64) (float64, bool) {
 	}
 	return lower, true
 }
-
-func isInf(f float64) bool { return f > maxFinite || f < -maxFinite }
-
-const maxFinite = 1.7976931348623157e308
