@@ -1,0 +1,58 @@
+package ingest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"invoq"
+)
+
+// receiverMetrics are what the receiver tells about itself.
+type receiverMetrics struct {
+	requests map[invoq.Kind]*metrics.Counter
+	accepted *metrics.Counter
+	rejected [reasons]*metrics.Counter
+	seconds  *metrics.Histogram
+}
+
+func newReceiverMetrics(set *metrics.Set) receiverMetrics {
+	m := receiverMetrics{
+		requests: map[invoq.Kind]*metrics.Counter{},
+		accepted: set.NewCounter("invoq_ingest_samples_total"),
+		seconds:  set.NewHistogram("invoq_ingest_request_duration_seconds"),
+	}
+	for _, k := range []invoq.Kind{
+		"", invoq.KindInvalid, invoq.KindUnprocessable, invoq.KindTooLarge, invoq.KindUnsupported,
+		invoq.KindLimited, invoq.KindUnavailable, invoq.KindStorageFull, invoq.KindInternal,
+	} {
+		verdict := string(k)
+		if k == "" {
+			verdict = "ok"
+		}
+		m.requests[k] = set.NewCounter(fmt.Sprintf("invoq_ingest_requests_total{verdict=%q}", verdict))
+	}
+	for _, why := range Reasons() {
+		m.rejected[why] = set.NewCounter(fmt.Sprintf("invoq_ingest_rejected_samples_total{reason=%q}", why))
+	}
+	return m
+}
+
+func (m *receiverMetrics) observe(started time.Time, accepted int, err error) {
+	c := m.requests[invoq.KindOf(err)]
+	if c == nil {
+		c = m.requests[invoq.KindInternal]
+	}
+	c.Inc()
+	m.accepted.Add(accepted)
+	m.seconds.UpdateDuration(started)
+}
+
+func (m *receiverMetrics) reject(r Rejections) {
+	for why, c := range m.rejected {
+		if n := r.Count(Reason(why)); n > 0 {
+			c.Add(n)
+		}
+	}
+}

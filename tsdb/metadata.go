@@ -1,0 +1,54 @@
+package tsdb
+
+import (
+	"sync"
+
+	"invoq"
+	"invoq/ingest"
+)
+
+// maxFamilies bounds the metric families described for one tenant.
+const maxFamilies = 20_000
+
+// metadataStore keeps the newest description of each metric family. It is
+// memory only: senders repeat it every minute.
+type metadataStore struct {
+	mu       sync.RWMutex
+	byTenant map[invoq.TenantName]map[string]ingest.Metadata
+}
+
+func newMetadataStore() *metadataStore {
+	return &metadataStore{byTenant: map[invoq.TenantName]map[string]ingest.Metadata{}}
+}
+
+func (m *metadataStore) put(tenant invoq.TenantName, all []ingest.Metadata) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	families := m.byTenant[tenant]
+	if families == nil {
+		families = map[string]ingest.Metadata{}
+		m.byTenant[tenant] = families
+	}
+	for _, d := range all {
+		if _, known := families[d.Family]; known || len(families) < maxFamilies {
+			families[d.Family] = d
+		}
+	}
+}
+
+// Metadata returns what is known about the tenant's metric families, by name;
+// an empty tenant means all tenants. The caller owns the map.
+func (s *Store) Metadata(tenant invoq.TenantName) map[string]ingest.Metadata {
+	s.meta.mu.RLock()
+	defer s.meta.mu.RUnlock()
+	all := map[string]ingest.Metadata{}
+	for name, families := range s.meta.byTenant {
+		if tenant != "" && name != tenant {
+			continue
+		}
+		for family, d := range families {
+			all[family] = d
+		}
+	}
+	return all
+}

@@ -1,0 +1,132 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+	"github.com/prometheus/prometheus/util/compression"
+)
+
+// blockRange is the time range of the smallest block on disk.
+const blockRange = 2 * time.Hour
+
+// Store is the open TSDB.
+type Store struct {
+	cfg      Config
+	db       *tsdb.DB
+	log      *slog.Logger
+	registry *prometheus.Registry
+	series   *seriesLimit
+	syncer   *syncer
+	writer   *Writer
+	meta     *metadataStore
+	changes  *changes
+}
+
+// Open opens or creates the TSDB under cfg.Dir and replays its log. The caller
+// closes it.
+func Open(cfg Config, log *slog.Logger) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o750); err != nil {
+		return nil, fmt.Errorf("create data folder: %w", err)
+	}
+	s := &Store{
+		cfg:      cfg,
+		log:      log,
+		registry: prometheus.NewRegistry(),
+		series:   newSeriesLimit(cfg.SeriesPerTenant),
+		meta:     newMetadataStore(),
+		changes:  newChanges(),
+	}
+	watch := &watchedRegistry{Registerer: s.registry}
+	db, err := tsdb.Open(cfg.Dir, log.With("part", "tsdb"), watch, s.options(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("open tsdb %q: %w", cfg.Dir, err)
+	}
+	s.db = db
+	s.series.enforce()
+	s.syncer, err = newSyncer(cfg.SyncInterval, watch.lostWrites,
+		filepath.Join(cfg.Dir, "wal"), filepath.Join(cfg.Dir, "wbl"))
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s.writer = newWriter(s)
+	return s, nil
+}
+
+func (s *Store) options() *tsdb.Options {
+	o := tsdb.DefaultOptions()
+	o.RetentionDuration = s.cfg.Retention.Milliseconds()
+	o.MinBlockDuration = blockRange.Milliseconds()
+	// Blocks merge up to a tenth of the retention, as the Prometheus server
+	// has it: few blocks to read, and retention drops no more than a tenth.
+	o.MaxBlockDuration = max(blockRange, min(s.cfg.Retention/10, 31*24*time.Hour)).Milliseconds()
+	o.OutOfOrderTimeWindow = s.cfg.Lateness.Milliseconds()
+	o.WALCompression = compression.Snappy
+	o.SeriesLifecycleCallback = s.series
+	// Start timestamps tell a counter's birth; only this encoding keeps them.
+	o.EnableSTStorage = true
+	o.EnableHistogramSTEncoding = true
+	o.FloatChunkEncoding = chunkenc.EncXOR2
+	return o
+}
+
+// Writer returns the store's way in.
+func (s *Store) Writer() *Writer { return s.writer }
+
+// Registry holds the TSDB's own metrics.
+func (s *Store) Registry() *prometheus.Registry { return s.registry }
+
+// Retention returns how long raw samples are kept.
+func (s *Store) Retention() time.Duration { return s.cfg.Retention }
+
+// Lateness returns how old a sample may be when it arrives.
+func (s *Store) Lateness() time.Duration { return s.cfg.Lateness }
+
+// Querier reads the raw samples of all tenants in [mint, maxt], milliseconds.
+func (s *Store) Querier(mint, maxt int64) (storage.Querier, error) { return s.db.Querier(mint, maxt) }
+
+// MinTime returns the time of the oldest sample in milliseconds, and false
+// when there is none.
+func (s *Store) MinTime() (int64, bool) {
+	oldest, found := int64(0), false
+	for _, b := range s.db.Blocks() {
+		if t := b.MinTime(); !found || t < oldest {
+			oldest, found = t, true
+		}
+	}
+	h := s.db.Head()
+	if h.NumSeries() == 0 {
+		return oldest, found
+	}
+	if t := min(h.MinTime(), h.MinOOOTime()); !found || t < oldest {
+		oldest, found = t, true
+	}
+	return oldest, found
+}
+
+// Health returns why the store can take no samples, or nil.
+func (s *Store) Health() error { return s.syncer.health() }
+
+// Failed is closed once the store has met a failure that only a restart mends:
+// a sync that failed, after which nobody knows what the disk holds.
+func (s *Store) Failed() <-chan struct{} { return s.syncer.failed }
+
+// Close flushes and closes the TSDB. Writes must have ended.
+func (s *Store) Close(_ context.Context) error {
+	return errors.Join(s.syncer.close(), s.db.Close())
+}

@@ -1,0 +1,263 @@
+package tsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/prometheus/tsdb/wlog"
+
+	"invoq"
+)
+
+// syncer makes commits durable. The TSDB writes its logs and never syncs them,
+// so the syncer does, through descriptors of its own: one sync serves every
+// request that committed before it began (group commit).
+//
+//	commit ─▶ wait ─┬─ round n runs: it may have begun before the commit
+//	                └─ round n+1: syncs wal/ and wbl/, then wakes all who wait for it
+type syncer struct {
+	logs []*logFiles
+	// lostWrites counts log writes that failed without an error.
+	lostWrites func() float64
+	interval   time.Duration
+	failed     chan struct{}
+	stop, done chan struct{}
+	kick       chan struct{}
+
+	mu    sync.Mutex
+	round *round // the next one to begin
+	err   error  // why nothing can be promised any more
+}
+
+// round is one sync; ready is closed when it has ended.
+type round struct {
+	ready chan struct{}
+	err   error
+}
+
+func newSyncer(interval time.Duration, lostWrites func() float64, dirs ...string) (*syncer, error) {
+	s := &syncer{
+		lostWrites: lostWrites,
+		interval:   interval,
+		failed:     make(chan struct{}),
+		stop:       make(chan struct{}),
+		done:       make(chan struct{}),
+		kick:       make(chan struct{}, 1),
+		round:      &round{ready: make(chan struct{})},
+	}
+	for _, dir := range dirs {
+		l, err := openLogFiles(dir)
+		if err != nil {
+			return nil, err
+		}
+		s.logs = append(s.logs, l)
+	}
+	go s.run()
+	return s, nil
+}
+
+// wait returns when everything committed before the call is durable, or at
+// once when syncing is done on an interval.
+func (s *syncer) wait(ctx context.Context) error {
+	s.mu.Lock()
+	r, err := s.round, s.err
+	s.mu.Unlock()
+	if err != nil {
+		return unsafeStore(err)
+	}
+	if s.interval > 0 {
+		return nil
+	}
+	select {
+	case s.kick <- struct{}{}:
+	default: // A kick is pending, and its round has not begun.
+	}
+	select {
+	case <-r.ready:
+	case <-ctx.Done():
+		return invoq.Errorf(invoq.KindUnavailable, "the disk did not sync in time; send this again").WithCause(ctx.Err())
+	case <-s.done:
+		return invoq.Errorf(invoq.KindUnavailable, "the server is stopping; send this again")
+	}
+	if r.err != nil {
+		return unsafeStore(r.err)
+	}
+	return nil
+}
+
+func unsafeStore(err error) error {
+	return invoq.Errorf(invoq.KindUnavailable, "samples cannot be made durable; the server must be restarted").WithCause(err)
+}
+
+func (s *syncer) health() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return unsafeStore(s.err)
+	}
+	return nil
+}
+
+func (s *syncer) run() {
+	defer close(s.done)
+	var tick <-chan time.Time
+	if s.interval > 0 {
+		t := time.NewTicker(s.interval)
+		defer t.Stop()
+		tick = t.C
+	}
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.kick:
+		case <-tick:
+		}
+		s.runRound()
+	}
+}
+
+// runRound syncs once. A sync that failed is never tried again: the kernel may
+// have dropped the pages, and a second success would prove nothing.
+func (s *syncer) runRound() {
+	s.mu.Lock()
+	r := s.round
+	s.round = &round{ready: make(chan struct{})}
+	broken := s.err
+	s.mu.Unlock()
+
+	r.err = broken
+	if broken == nil {
+		r.err = s.syncLogs()
+	}
+	if r.err != nil && broken == nil {
+		s.mu.Lock()
+		s.err = r.err
+		s.mu.Unlock()
+		close(s.failed)
+	}
+	close(r.ready)
+}
+
+func (s *syncer) syncLogs() error {
+	var errs []error
+	for _, l := range s.logs {
+		errs = append(errs, l.sync())
+	}
+	if n := s.lostWrites(); n > 0 {
+		errs = append(errs, fmt.Errorf("%.0f writes to the log failed", n))
+	}
+	return errors.Join(errs...)
+}
+
+// close ends the goroutine after one last sync.
+func (s *syncer) close() error {
+	close(s.stop)
+	<-s.done
+	err := s.syncLogs()
+	for _, l := range s.logs {
+		err = errors.Join(err, l.close())
+	}
+	return err
+}
+
+// logFiles syncs the segments of one write-ahead log by path. It remembers the
+// newest segment it has seen: older ones are complete and synced.
+type logFiles struct {
+	dir  string
+	last int
+	file *os.File // segment last; nil before the first
+}
+
+// openLogFiles syncs what a killed process may have left unsynced: a sender's
+// retry of it is a no-op that must be durable all the same.
+func openLogFiles(dir string) (*logFiles, error) {
+	l := &logFiles{dir: dir, last: -1}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return l, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read log folder: %w", err)
+	}
+	for _, e := range entries { // In the order of names, which is that of numbers.
+		n, err := strconv.Atoi(e.Name())
+		if err != nil || e.IsDir() {
+			continue
+		}
+		if l.file == nil {
+			l.last = n - 1
+		}
+		if _, err := l.advance(); err != nil {
+			return nil, err
+		}
+	}
+	return l, l.sync()
+}
+
+// sync makes everything written to the log so far durable.
+func (l *logFiles) sync() error {
+	moved, err := l.advance()
+	if err != nil {
+		return err
+	}
+	if l.file == nil {
+		return nil
+	}
+	if err := l.file.Sync(); err != nil {
+		return fmt.Errorf("sync log segment: %w", err)
+	}
+	if !moved {
+		return nil
+	}
+	return syncDir(l.dir)
+}
+
+// advance opens the segments that have appeared since the last sync, syncing
+// each it leaves behind, and reports whether there were any.
+func (l *logFiles) advance() (moved bool, err error) {
+	for {
+		next, err := os.Open(wlog.SegmentName(l.dir, l.last+1))
+		if errors.Is(err, os.ErrNotExist) {
+			return moved, nil
+		}
+		if err != nil {
+			return moved, fmt.Errorf("open log segment: %w", err)
+		}
+		if l.file != nil {
+			if err := errors.Join(l.file.Sync(), l.file.Close()); err != nil {
+				return moved, errors.Join(fmt.Errorf("sync log segment: %w", err), next.Close())
+			}
+		}
+		l.file, moved = next, true
+		l.last++
+	}
+}
+
+func (l *logFiles) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}
+
+// syncDir makes the names of new files in the folder durable, and the folder's
+// own name.
+func syncDir(dir string) error {
+	for _, name := range []string{dir, filepath.Dir(dir)} {
+		d, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("open folder to sync: %w", err)
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return fmt.Errorf("sync folder: %w", err)
+		}
+	}
+	return nil
+}
