@@ -74,4 +74,7 @@ type Usage struct {
 	// Assumed is how many of the invocations were counted by the birth rule
 	// from a first sample whose start nobody told.
 	Assumed Decimal
+	// UnmeasuredMs is how much of the duration had no known memory, so that
+	// mb_ms lacks it.
+	UnmeasuredMs Decimal
 }

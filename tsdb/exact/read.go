@@ -1,0 +1,141 @@
+package exact
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+
+	"invoq/ingest"
+)
+
+// lookback is how far before the interval the first read reaches to find each
+// series' last sample. Most series have one there; the rest are looked for as
+// far back as samples are kept, so that no gap is long enough to make a series
+// look new.
+const lookback = int64(5 * 60 * 1000) // milliseconds
+
+// Source of raw samples: the embedded TSDB, or anything that reads like it.
+type Samples interface {
+	// Querier reads [mint, maxt], milliseconds, both inclusive.
+	Querier(mint, maxt int64) (storage.Querier, error)
+	// MinTime is the time of the oldest sample, and whether there is one.
+	MinTime() (int64, bool)
+}
+
+// reader reads the series of one computation.
+type reader struct {
+	samples  Samples
+	tenants  []*labels.Matcher // which tenants; empty for all
+	from, to int64             // the interval (from, to], milliseconds
+	oldest   int64             // no sample is older
+	near     storage.Querier   // [from−lookback, to]
+	deep     storage.Querier   // [oldest, from−lookback)
+}
+
+func openReader(s Samples, from, to int64, tenants []*labels.Matcher) (*reader, error) {
+	r := &reader{samples: s, tenants: tenants, from: from, to: to, oldest: math.MaxInt64}
+	var err error
+	if r.near, err = s.Querier(from-lookback, to); err != nil {
+		return nil, fmt.Errorf("open querier: %w", err)
+	}
+	if t, ok := s.MinTime(); ok {
+		r.oldest = t
+	}
+	if r.oldest >= from-lookback {
+		return r, nil // Nothing lies deeper.
+	}
+	if r.deep, err = s.Querier(r.oldest, from-lookback-1); err != nil {
+		return nil, fmt.Errorf("open querier: %w", err)
+	}
+	return r, nil
+}
+
+func (r *reader) close() error {
+	err := r.near.Close()
+	if r.deep == nil {
+		return err
+	}
+	if e := r.deep.Close(); e != nil {
+		return e
+	}
+	return err
+}
+
+// metrics returns the names of all metrics with samples in the interval.
+func (r *reader) metrics(ctx context.Context) ([]string, error) {
+	names, _, err := r.near.LabelValues(ctx, labels.MetricName, nil, r.tenants...)
+	if err != nil {
+		return nil, fmt.Errorf("list metrics: %w", err)
+	}
+	return names, nil
+}
+
+// series calls visit for each series of the metric that has samples near the
+// interval. The labels and the iterator are valid only during the call.
+func (r *reader) series(
+	ctx context.Context, metric string, visit func(labels.Labels, chunkenc.Iterator) error,
+) error {
+	name := labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, metric)
+	set := r.near.Select(ctx, false, nil, append([]*labels.Matcher{name}, r.tenants...)...)
+	var it chunkenc.Iterator
+	for set.Next() {
+		s := set.At()
+		it = s.Iterator(it)
+		if err := visit(s.Labels(), it); err != nil {
+			return err
+		}
+		if err := it.Err(); err != nil {
+			return fmt.Errorf("read series %s: %w", s.Labels(), err)
+		}
+	}
+	if err := set.Err(); err != nil {
+		return fmt.Errorf("read metric %q: %w", metric, err)
+	}
+	return nil
+}
+
+// before returns the last sample of a series before the first read's reach,
+// and false when the TSDB holds none.
+func (r *reader) before(ctx context.Context, ls labels.Labels) (sample, bool, error) {
+	if r.deep == nil {
+		return sample{}, false, nil
+	}
+	ms := make([]*labels.Matcher, 0, ls.Len())
+	ls.Range(func(l labels.Label) {
+		ms = append(ms, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))
+	})
+	set := r.deep.Select(ctx, false, nil, ms...)
+	var last sample
+	found := false
+	for set.Next() {
+		// Matchers also find series with more labels than these.
+		if !labels.Equal(set.At().Labels(), ls) {
+			continue
+		}
+		it := set.At().Iterator(nil)
+		for it.Next() == chunkenc.ValFloat {
+			if s := sampleAt(it); !value.IsStaleNaN(s.v) {
+				last, found = s, true
+			}
+		}
+		if err := it.Err(); err != nil {
+			return sample{}, false, fmt.Errorf("read series %s: %w", ls, err)
+		}
+	}
+	return last, found, set.Err()
+}
+
+// sampleAt returns the iterator's current sample.
+func sampleAt(it chunkenc.Iterator) sample {
+	t, v := it.At()
+	start := it.AtST()
+	return sample{t: t, v: v, start: start, told: start != 0}
+}
+
+// tenantOf returns the tenant stamped on a series.
+func tenantOf(ls labels.Labels) string { return ls.Get(ingest.TenantLabel) }
