@@ -17,6 +17,14 @@ type ServiceKey struct {
 	Service   string
 }
 
+func (k ServiceKey) clone() ServiceKey {
+	return ServiceKey{
+		Tenant:    invoq.TenantName(strings.Clone(string(k.Tenant))),
+		Namespace: strings.Clone(k.Namespace),
+		Service:   strings.Clone(k.Service),
+	}
+}
+
 // Source says which series count a service: a profile and a metric prefix.
 type Source struct {
 	Profile, Prefix string
@@ -169,7 +177,7 @@ func (f *fleet) node(key string) *node {
 	n := f.nodes[key]
 	if n == nil {
 		n = &node{}
-		f.nodes[key] = n
+		f.nodes[key] = n // The key was built anew; it shares no memory.
 	}
 	return n
 }
@@ -184,8 +192,11 @@ func (f *fleet) revisionOf(p *Profile, prefix string, ls labels.Labels) *revisio
 		name = "unknown"
 	}
 	key := ServiceKey{invoq.TenantName(ls.Get(ingest.TenantLabel)), first(ls, p.Namespace), name}
+	// Labels may point into a file that is unmapped once the reader is closed:
+	// what is kept is cloned.
 	s := f.services[key]
 	if s == nil {
+		key = key.clone()
 		s = &service{key: key}
 		f.services[key] = s
 	}
@@ -195,6 +206,7 @@ func (f *fleet) revisionOf(p *Profile, prefix string, ls labels.Labels) *revisio
 	}
 	r := f.revisions[revisionKey{s, rev}]
 	if r == nil {
+		rev = strings.Clone(rev)
 		r = &revision{
 			service: s, name: rev,
 			slots:  make([]slot, f.slots),
@@ -216,7 +228,7 @@ func (f *fleet) podOf(r *revision, p *Profile, ls labels.Labels) *pod {
 	n := f.node(nodeKey(string(r.service.key.Tenant), r.service.key.Namespace, name))
 	n.own(r)
 	d := &pod{node: n}
-	r.pods[name] = d
+	r.pods[strings.Clone(name)] = d
 	return d
 }
 

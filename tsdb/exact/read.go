@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
@@ -71,6 +72,9 @@ func (r *reader) metrics(ctx context.Context) ([]string, error) {
 	names, _, err := r.near.LabelValues(ctx, labels.MetricName, nil, r.tenants...)
 	if err != nil {
 		return nil, fmt.Errorf("list metrics: %w", err)
+	}
+	for i, n := range names {
+		names[i] = strings.Clone(n) // They may point into a mapped file.
 	}
 	return names, nil
 }
