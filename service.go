@@ -11,6 +11,13 @@ type (
 // DefaultRevision names the revision of a service whose series carry none.
 const DefaultRevision = "default"
 
+// ServiceKey identifies a service by what its series say.
+type ServiceKey struct {
+	Tenant    TenantName
+	Namespace string // empty when the series carry none
+	Service   string
+}
+
 // Service is a function of a tenant.
 type Service struct {
 	ID            ServiceID

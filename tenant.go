@@ -36,6 +36,7 @@ type Tenant struct {
 	BillingEmail string // empty when not known
 	Currency     Currency
 	Timezone     string // IANA name; billing periods begin at its midnight
+	PlanID       PlanID // empty: the plan is found by the rules of package billing
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }

@@ -58,7 +58,8 @@ func (q Quantities) IsZero() bool {
 // an hour is the sum of its twelve five-minute windows, to the last digit.
 type Usage struct {
 	Interval
-	TenantID  TenantID
+	TenantID  TenantID // empty where only the name is known yet
+	Tenant    TenantName
 	Namespace string
 	Service   string
 	Revision  string

@@ -28,8 +28,8 @@ func TestComputeIsAdditive(t *testing.T) {
 		for pod := range rapid.IntRange(1, 4).Draw(rt, "pods") {
 			shown += writePod(rt, t, s, tenant, pod)
 		}
-		run := func(cuts ...int) []exact.Row {
-			var rows []exact.Row
+		run := func(cuts ...int) []invoq.Usage {
+			var rows []invoq.Usage
 			for i := 1; i < len(cuts); i++ {
 				res, err := exact.Compute(t.Context(), s, profiles, exact.Request{
 					Interval: invoq.Interval{
@@ -47,7 +47,7 @@ func TestComputeIsAdditive(t *testing.T) {
 			return rows
 		}
 		// Gaps are estimates from the samples at hand; quantities are not.
-		quantities := func(rows []exact.Row) []string {
+		quantities := func(rows []invoq.Usage) []string {
 			var all []string
 			for _, r := range rows {
 				if r.Quantities.IsZero() {

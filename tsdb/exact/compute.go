@@ -34,10 +34,10 @@ type Request struct {
 	Tenants []invoq.TenantName
 	// Sources are the services' sources chosen before; services not in it
 	// choose theirs by the order of the profiles.
-	Sources map[ServiceKey]Source
+	Sources map[invoq.ServiceKey]Source
 	// MemoryLimits are the configured limits of services in bytes, used where
 	// no gauge is known.
-	MemoryLimits map[ServiceKey]int64
+	MemoryLimits map[invoq.ServiceKey]int64
 	// Watched is when each tenant's first sample came; a tenant that is not in
 	// it is watched since the interval's start.
 	Watched map[invoq.TenantName]int64
@@ -46,21 +46,15 @@ type Request struct {
 	SkipFirstSight bool
 }
 
-// Row is the usage of one revision in one five-minute window. Usage.TenantID
-// is empty: series know the tenant's name.
-type Row struct {
-	Tenant invoq.TenantName
-	invoq.Usage
-}
-
 // Result is what a computation found.
 type Result struct {
-	// Rows are sorted by tenant, namespace, service, revision and window. A
+	// Rows are five-minute windows, sorted by tenant, namespace, service,
+	// revision and time; their tenants have names and no ids yet. A
 	// revision has a row for every window in which it had samples, usage or a
 	// gap.
-	Rows []Row
+	Rows []invoq.Usage
 	// Sources are the sources of all services met.
-	Sources map[ServiceKey]Source
+	Sources map[invoq.ServiceKey]Source
 }
 
 // Compute counts the usage of all revisions in the interval.

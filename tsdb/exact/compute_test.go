@@ -33,7 +33,7 @@ func compute(t testing.TB, s *tsdb.Store, n int, change func(*exact.Request)) ex
 }
 
 // lines shows rows, what is zero left out.
-func lines(rows []exact.Row) []string {
+func lines(rows []invoq.Usage) []string {
 	var all []string
 	for _, r := range rows {
 		line := fmt.Sprintf("%s %s/%s %s", r.Start.Format("15:04"), r.Tenant, r.Service, r.Revision)
@@ -158,7 +158,7 @@ func TestComputeMeters(t *testing.T) {
 	if diff := cmp.Diff(want, lines(got.Rows)); diff != "" {
 		t.Error("rows (-want +got):\n" + diff)
 	}
-	source := got.Sources[exact.ServiceKey{Tenant: "acme", Service: "w"}]
+	source := got.Sources[invoq.ServiceKey{Tenant: "acme", Service: "w"}]
 	if source != (exact.Source{Profile: "plain", Prefix: "w"}) {
 		t.Errorf("source %v", source)
 	}

@@ -10,15 +10,9 @@ import (
 	"invoq/ingest"
 )
 
-// ServiceKey identifies a service by what its series say.
-type ServiceKey struct {
-	Tenant    invoq.TenantName
-	Namespace string
-	Service   string
-}
-
-func (k ServiceKey) clone() ServiceKey {
-	return ServiceKey{
+// clone returns a key that shares no memory with the labels it was read from.
+func clone(k invoq.ServiceKey) invoq.ServiceKey {
+	return invoq.ServiceKey{
 		Tenant:    invoq.TenantName(strings.Clone(string(k.Tenant))),
 		Namespace: strings.Clone(k.Namespace),
 		Service:   strings.Clone(k.Service),
@@ -41,7 +35,7 @@ func ParseSource(s string) Source {
 
 // service is a service met in this computation.
 type service struct {
-	key    ServiceKey
+	key    invoq.ServiceKey
 	source Source // zero until its first series is counted
 	memory int64  // configured limit in bytes, 0 when unknown
 }
@@ -153,7 +147,7 @@ func joinKey(ls labels.Labels) string {
 // fleet is everything met in one computation.
 type fleet struct {
 	slots     int
-	services  map[ServiceKey]*service
+	services  map[invoq.ServiceKey]*service
 	revisions map[revisionKey]*revision
 	nodes     map[string]*node
 	order     []*revision
@@ -167,7 +161,7 @@ type revisionKey struct {
 func newFleet(slots int) *fleet {
 	return &fleet{
 		slots:     slots,
-		services:  map[ServiceKey]*service{},
+		services:  map[invoq.ServiceKey]*service{},
 		revisions: map[revisionKey]*revision{},
 		nodes:     map[string]*node{},
 	}
@@ -191,12 +185,14 @@ func (f *fleet) revisionOf(p *Profile, prefix string, ls labels.Labels) *revisio
 	if name == "" {
 		name = "unknown"
 	}
-	key := ServiceKey{invoq.TenantName(ls.Get(ingest.TenantLabel)), first(ls, p.Namespace), name}
+	key := invoq.ServiceKey{
+		Tenant: invoq.TenantName(ls.Get(ingest.TenantLabel)), Namespace: first(ls, p.Namespace), Service: name,
+	}
 	// Labels may point into a file that is unmapped once the reader is closed:
 	// what is kept is cloned.
 	s := f.services[key]
 	if s == nil {
-		key = key.clone()
+		key = clone(key)
 		s = &service{key: key}
 		f.services[key] = s
 	}

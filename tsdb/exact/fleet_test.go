@@ -55,10 +55,10 @@ func TestComputeFleet(t *testing.T) {
 }
 
 // computeAll counts in runs of two hours, as the aggregation does.
-func computeAll(t testing.TB, s exact.Samples, i invoq.Interval) []exact.Row {
+func computeAll(t testing.TB, s exact.Samples, i invoq.Interval) []invoq.Usage {
 	t.Helper()
-	var rows []exact.Row
-	sources := map[exact.ServiceKey]exact.Source{}
+	var rows []invoq.Usage
+	sources := map[invoq.ServiceKey]exact.Source{}
 	for at := i.Start; at.Before(i.End); at = at.Add(2 * time.Hour) {
 		run := invoq.Interval{Start: at, End: at.Add(2 * time.Hour)}
 		if run.End.After(i.End) {

@@ -36,7 +36,7 @@ func (d *pod) foldLatency(slots []slot) {
 
 // result turns the slots into rows, sorted.
 func (c *computation) result() Result {
-	res := Result{Sources: map[ServiceKey]Source{}}
+	res := Result{Sources: map[invoq.ServiceKey]Source{}}
 	slices.SortFunc(c.fleet.order, func(a, b *revision) int {
 		x, y := a.service.key, b.service.key
 		return cmp.Or(cmp.Compare(x.Tenant, y.Tenant), cmp.Compare(x.Namespace, y.Namespace),
@@ -57,10 +57,11 @@ func (c *computation) result() Result {
 	return res
 }
 
-func (r *revision) row(s *slot, start time.Time) Row {
+func (r *revision) row(s *slot, start time.Time) invoq.Usage {
 	key := r.service.key
-	return Row{Tenant: key.Tenant, Usage: invoq.Usage{
+	return invoq.Usage{
 		Interval:  invoq.Interval{Start: start.UTC(), End: start.Add(invoq.Window5m.Duration()).UTC()},
+		Tenant:    key.Tenant,
 		Namespace: key.Namespace,
 		Service:   key.Service,
 		Revision:  r.name,
@@ -77,7 +78,7 @@ func (r *revision) row(s *slot, start time.Time) Row {
 		GapSeconds:   thousandths(s.gapMs),
 		Assumed:      thousandths(s.assumed),
 		UnmeasuredMs: nanosAsMs(s.unmeasuredNs),
-	}}
+	}
 }
 
 func thousandths(n int64) invoq.Decimal { return invoq.NewDecimal(n, -3) }

@@ -1,0 +1,211 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"invoq"
+)
+
+// Windows are the five-minute windows that one aggregation run has counted.
+type Windows struct {
+	// Interval is what was counted, whole windows. What is stored in it for
+	// Tenants (nil: all) and is not in Rows is taken away.
+	Interval invoq.Interval
+	Tenants  []invoq.TenantName
+	Rows     []invoq.Usage
+	// Sources say by which series each service is counted.
+	Sources map[invoq.ServiceKey]string
+	// Watched is when the first sample of each tenant came; it is kept for
+	// tenants that have none yet.
+	Watched map[invoq.TenantName]time.Time
+}
+
+// StoreWindows stores a run's windows, registers the tenants, services and
+// revisions that they name, and brings the hours and days over them up to
+// date, all or nothing. The same windows again change nothing.
+func (db *DB) StoreWindows(ctx context.Context, w Windows) error {
+	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {
+		for _, step := range []struct {
+			name string
+			run  func(context.Context, pgx.Tx) error
+		}{
+			{"stage windows", w.stage},
+			{"register tenants", w.registerTenants},
+			{"register services", w.registerServices},
+			{"replace windows", w.replace},
+			{"sum hours", w.sumUp(invoq.Window5m, invoq.Window1h)},
+			{"sum days", w.sumUp(invoq.Window1h, invoq.Window1d)},
+		} {
+			if err := step.run(ctx, tx); err != nil {
+				return fmt.Errorf("%s: %w", step.name, err)
+			}
+		}
+		return nil
+	})
+	return wrap(err, "store windows %s", w.Interval)
+}
+
+var stageColumns = []string{
+	"tenant", "namespace", "service", "revision", "source", "window_start",
+	"invocations", "duration_ms", "mb_ms", "cpu_ms", "cold_starts", "errors",
+	"latency_upper_ms", "latency_counts", "max_memory_mb", "gap_seconds", "assumed", "unmeasured_ms",
+}
+
+// stage copies the rows into a temporary table: COPY cannot write to a table
+// with row-level security.
+func (w Windows) stage(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		CREATE TEMPORARY TABLE IF NOT EXISTS staged_windows (
+			tenant text, namespace text, service text, revision text, source text,
+			window_start timestamptz, invocations numeric, duration_ms numeric, mb_ms numeric,
+			cpu_ms numeric, cold_starts numeric, errors numeric, latency_upper_ms double precision[],
+			latency_counts bigint[], max_memory_mb numeric, gap_seconds numeric, assumed numeric,
+			unmeasured_ms numeric
+		) ON COMMIT DELETE ROWS`)
+	if err != nil {
+		return err
+	}
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"staged_windows"}, stageColumns,
+		pgx.CopyFromSlice(len(w.Rows), func(i int) ([]any, error) {
+			u := &w.Rows[i]
+			key := invoq.ServiceKey{Tenant: u.Tenant, Namespace: u.Namespace, Service: u.Service}
+			return []any{
+				string(u.Tenant), u.Namespace, u.Service, u.Revision, w.Sources[key], u.Start,
+				u.Invocations, u.DurationMs, u.MBMs, u.CPUMs, u.ColdStarts, u.Errors,
+				orEmpty(u.Latency.UpperMs), orEmpty(u.Latency.Counts),
+				u.MaxMemoryMB, u.GapSeconds, u.Assumed, u.UnmeasuredMs,
+			}, nil
+		}))
+	return err
+}
+
+// orEmpty turns nil into an empty array, which is what a column without NULL
+// wants.
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func (w Windows) registerTenants(ctx context.Context, tx pgx.Tx) error {
+	names, times := []string{}, []time.Time{}
+	for name, at := range w.Watched {
+		names, times = append(names, string(name)), append(times, at)
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO tenants (id, name, currency, timezone, watched_at)
+		SELECT gen_random_uuid(), name, $3, $4, watched_at
+		FROM unnest($1::text[], $2::timestamptz[]) AS w (name, watched_at)
+		ON CONFLICT (name) DO UPDATE
+		SET watched_at = excluded.watched_at
+		WHERE tenants.watched_at IS NULL`,
+		names, times, invoq.DefaultCurrency, invoq.DefaultTimezone)
+	return err
+}
+
+func (w Windows) registerServices(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO services (id, tenant_id, namespace, name, source)
+		SELECT DISTINCT ON (t.id, s.namespace, s.service)
+			gen_random_uuid(), t.id, s.namespace, s.service, s.source
+		FROM staged_windows s
+		JOIN tenants t ON t.name = s.tenant
+		ON CONFLICT (tenant_id, namespace, name) DO UPDATE
+		SET source = excluded.source
+		WHERE services.source = ''`)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO revisions (id, tenant_id, service_id, name)
+		SELECT gen_random_uuid(), t.id, v.id, s.revision
+		FROM (SELECT DISTINCT tenant, namespace, service, revision FROM staged_windows) s
+		JOIN tenants t ON t.name = s.tenant
+		JOIN services v ON v.tenant_id = t.id AND v.namespace = s.namespace AND v.name = s.service
+		ON CONFLICT (service_id, name) DO NOTHING`)
+	return err
+}
+
+// replace makes the stored five-minute windows of the interval equal to the
+// staged ones. Rows that are equal already are not touched.
+func (w Windows) replace(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		CREATE TEMPORARY TABLE counted_windows ON COMMIT DROP AS
+		SELECT t.id AS tenant_id, r.id AS revision_id, s.window_start, s.invocations, s.duration_ms,
+			s.mb_ms, s.cpu_ms, s.cold_starts, s.errors, s.latency_upper_ms, s.latency_counts,
+			s.max_memory_mb, s.gap_seconds, s.assumed, s.unmeasured_ms
+		FROM staged_windows s
+		JOIN tenants t ON t.name = s.tenant
+		JOIN services v ON v.tenant_id = t.id AND v.namespace = s.namespace AND v.name = s.service
+		JOIN revisions r ON r.service_id = v.id AND r.name = s.revision`)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		DELETE FROM usage_aggregate u
+		USING tenants t
+		WHERE u.window_seconds = 300 AND u.window_start >= @start AND u.window_start < @end
+			AND t.id = u.tenant_id AND (@tenants::text[] IS NULL OR t.name = ANY (@tenants))
+			AND NOT EXISTS (
+				SELECT FROM counted_windows c
+				WHERE c.revision_id = u.revision_id AND c.window_start = u.window_start)`,
+		pgx.NamedArgs{"start": w.Interval.Start, "end": w.Interval.End, "tenants": w.tenants()})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO usage_aggregate AS u (
+			tenant_id, revision_id, window_seconds, window_start, `+quantityColumns+`)
+		SELECT tenant_id, revision_id, 300, window_start, `+quantityColumns+`
+		FROM counted_windows
+		ON CONFLICT (tenant_id, window_seconds, window_start, revision_id) DO UPDATE
+		SET `+setQuantities+`
+		WHERE (`+prefixed("u.")+`) IS DISTINCT FROM (`+prefixed("excluded.")+`)`)
+	return err
+}
+
+// sumUp returns the step that sums windows of one size into the next larger,
+// for every larger window that the interval touches.
+func (w Windows) sumUp(from, to invoq.WindowSize) func(context.Context, pgx.Tx) error {
+	start, end := to.Floor(w.Interval.Start), to.Ceil(w.Interval.End)
+	args := pgx.NamedArgs{
+		"from": seconds(from), "to": seconds(to), "start": start, "end": end, "tenants": w.tenants(),
+		"width": to.Duration(),
+	}
+	return func(ctx context.Context, tx pgx.Tx) error {
+		// A larger window whose last smaller one has gone goes too.
+		_, err := tx.Exec(ctx, `
+			DELETE FROM usage_aggregate u
+			USING tenants t
+			WHERE u.window_seconds = @to AND u.window_start >= @start AND u.window_start < @end
+				AND t.id = u.tenant_id AND (@tenants::text[] IS NULL OR t.name = ANY (@tenants))
+				AND NOT EXISTS (
+					SELECT FROM usage_aggregate s
+					WHERE s.tenant_id = u.tenant_id AND s.revision_id = u.revision_id
+						AND s.window_seconds = @from AND s.window_start >= u.window_start
+						AND s.window_start < u.window_start + @width)`, args)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, sumWindows, args)
+		return err
+	}
+}
+
+func (w Windows) tenants() []string {
+	if w.Tenants == nil {
+		return nil
+	}
+	names := make([]string, len(w.Tenants))
+	for i, t := range w.Tenants {
+		names[i] = string(t)
+	}
+	return names
+}
+
+func seconds(size invoq.WindowSize) int { return int(size.Duration() / time.Second) }
