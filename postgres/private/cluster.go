@@ -19,9 +19,16 @@ type cluster struct {
 	journal   *journal
 }
 
-// openCluster makes of the home all that a start needs. The caller holds the
-// lock.
+// openCluster makes of the home all that a start needs, and ends what an invoq
+// that was killed left there. The caller holds the lock.
 func openCluster(ctx context.Context, h home, cfg Config) (*cluster, error) {
+	n, err := evict(ctx, h, steps)
+	if err != nil {
+		return nil, err
+	}
+	if n > 0 {
+		cfg.Logger.Warn("ended an orphaned postgres", "processes", n)
+	}
 	major, err := clusterMajor(h)
 	if err != nil {
 		return nil, err
@@ -50,17 +57,10 @@ func openCluster(ctx context.Context, h home, cfg Config) (*cluster, error) {
 	return c, err
 }
 
-// start ends what runs on the cluster, starts a postmaster and returns it when
-// it is ready.
+// start starts a postmaster on the cluster, which nobody else uses, and returns
+// it when it is ready.
 func (c *cluster) start(ctx context.Context) (*child, error) {
 	begun := time.Now()
-	n, err := evict(ctx, c.home)
-	if err != nil {
-		return nil, err
-	}
-	if n > 0 {
-		c.journal.log.Warn("ended an orphaned postgres", "processes", n, "dur", time.Since(begun))
-	}
 	if err := c.account.own(c.home.data()); err != nil {
 		return nil, fmt.Errorf("own the cluster: %w", err)
 	}
@@ -75,7 +75,6 @@ func (c *cluster) start(ctx context.Context) (*child, error) {
 	return postmaster, err
 }
 
-// launch starts a postmaster on a folder that nobody else uses.
 func (c *cluster) launch(ctx context.Context) (*child, error) {
 	args := []string{"-D", c.home.data()}
 	for _, s := range settings(c.home, c.socketDir, c.volatile) {
@@ -97,7 +96,9 @@ func (c *cluster) launch(ctx context.Context) (*child, error) {
 // bury waits for the rest of a dead postmaster: its backends and its log. It
 // returns the death as an error.
 func (c *cluster) bury(ctx context.Context, postmaster *child) error {
-	n, err := evict(ctx, c.home)
+	c.journal.quiet.Store(true)
+	defer c.journal.quiet.Store(false)
+	n, err := evict(ctx, c.home, steps)
 	postmaster.drain()
 	if err != nil {
 		return err
@@ -116,7 +117,7 @@ func (c *cluster) shutdown(patience context.Context, postmaster *child) error {
 		postmaster.drain()
 		c.journal.log.Info("stopped postgres", "signal", signal.String(), "dur", time.Since(begun))
 	}
-	_, err := evict(context.Background(), c.home)
+	_, err := evict(context.Background(), c.home, steps)
 	return err
 }
 

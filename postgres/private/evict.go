@@ -15,11 +15,11 @@ import (
 // evictPoll is how often evict looks whether the processes have ended.
 const evictPoll = 20 * time.Millisecond
 
-// evict ends every process that a dead parent or a killed postmaster left on
-// the home's cluster, returns how many there were, and clears what would make
-// Postgres believe that one still runs. The caller holds the lock of the home
-// and has no child on it.
-func evict(ctx context.Context, h home) (int, error) {
+// evict ends every process that a dead parent or a killed postmaster left in
+// the home, step by step, returns how many there were, and clears what would
+// make Postgres believe that one still runs. The caller holds the lock of the
+// home and has no child in it.
+func evict(ctx context.Context, h home, steps []step) (int, error) {
 	pids := processes(h)
 	n := len(pids)
 	for _, s := range steps {
@@ -54,7 +54,7 @@ func postmasterAmong(pids []int, h home) []int {
 	return nil
 }
 
-// outlast waits until the cluster has no processes, at most for the grace, and
+// outlast waits until the home has no processes, at most for the grace, and
 // returns those that are left.
 func outlast(ctx context.Context, h home, grace time.Duration) ([]int, error) {
 	for late := time.After(grace); ; {

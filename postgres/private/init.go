@@ -25,7 +25,7 @@ func createCluster(ctx context.Context, h home, bin binaries, a account, volatil
 	if err != nil {
 		return fmt.Errorf("make the cluster's folder: %w", err)
 	}
-	defer os.RemoveAll(dir) // gone already when all went well
+	defer sweep(h) // it has its name by then if all went well
 	if err := a.own(dir); err != nil {
 		return fmt.Errorf("make the cluster's folder: %w", err)
 	}
@@ -38,8 +38,8 @@ func createCluster(ctx context.Context, h home, bin binaries, a account, volatil
 	return syncDir(string(h))
 }
 
-// sweep removes unfinished clusters, as far as it can: a killed initdb may
-// still have a child that writes, and the next start tries again.
+// sweep removes unfinished clusters. What cannot be removed is left to the next
+// start; it is in nobody's way.
 func sweep(h home) {
 	dirs, _ := filepath.Glob(filepath.Join(string(h), unfinished))
 	for _, dir := range dirs {
@@ -67,6 +67,7 @@ func initdb(ctx context.Context, h home, bin binaries, a account, dir string, vo
 	case <-c.ended:
 	case <-ctx.Done():
 		c.stop(context.Background())
+		_, _ = evict(context.Background(), h, steps) // the server it runs in the folder
 	}
 	c.drain()
 	if ctx.Err() != nil {

@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// processes returns the pids of the postmaster and backends of the cluster in
-// the home, whoever started them. A postmaster names the data folder on its
-// command line, a backend bears the cluster's name in its title.
+// processes returns the pids of the postmaster, its backends and of initdb that
+// work in the home, whoever started them. The first and the last name the
+// cluster, finished or not, on their command line; a backend bears the
+// cluster's name in its title.
 func processes(h home) []int {
 	out, err := exec.Command("ps", "-A", "-ww", "-o", "pid=,stat=,command=").Output()
 	if err != nil {
 		return nil // Postgres's own lock file is then the last guard
 	}
-	postmaster := " -D " + h.data() + " "
+	postmaster := " -D " + h.data()
 	backend := "postgres: " + h.clusterName() + ": "
 	var pids []int
 	for line := range strings.Lines(string(out)) {

@@ -74,11 +74,13 @@ func clearSocket(dir string) error {
 
 // connectionURL is what pgx takes.
 func connectionURL(socketDir, password, database string) string {
+	// In a connection string + is a plus, unlike in a web form.
+	host := strings.ReplaceAll(url.QueryEscape(socketDir), "+", "%20")
 	u := url.URL{
 		Scheme:   "postgres",
 		User:     url.UserPassword(superuser, password),
 		Path:     "/" + database,
-		RawQuery: url.Values{"host": {socketDir}, "port": {socketPort}}.Encode(),
+		RawQuery: "host=" + host + "&port=" + socketPort,
 	}
 	return u.String()
 }
