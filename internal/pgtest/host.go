@@ -3,6 +3,7 @@ package pgtest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -113,6 +114,7 @@ func (h *host) fill(ctx context.Context, template Template) (string, error) {
 		return "", err
 	}
 	if err := template.Fill(ctx, h.url(name)); err != nil {
+		err = errors.Join(err, h.drop(context.WithoutCancel(ctx), name))
 		return "", fmt.Errorf("fill the template %q: %w", template.Name, err)
 	}
 	return name, nil

@@ -2,10 +2,13 @@ package pgtest
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/goleak"
 )
 
 // Template is a database that is filled once a process and cloned for each
@@ -72,8 +75,20 @@ func Pool(t testing.TB, template ...Template) *pgxpool.Pool {
 	return pool
 }
 
-// Stop ends the shared server now rather than with the process. A TestMain
-// that looks for leaked goroutines calls it first.
+// Main runs a package's tests, ends the shared server and fails if goroutines
+// are left: the body of a TestMain.
+func Main(m *testing.M, options ...goleak.Option) {
+	code := m.Run()
+	Stop()
+	if err := goleak.Find(options...); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// Stop ends the shared server now rather than with the process, for a TestMain
+// that does more than Main.
 func Stop() {
 	shared.Lock()
 	defer shared.Unlock()
