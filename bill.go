@@ -20,30 +20,56 @@ const (
 // Bill says what a tenant owes for a period and why. The same inputs give the
 // same bill to the last digit.
 type Bill struct {
-	ID          BillID
-	TenantID    TenantID
-	Period      Interval
-	Timezone    string // months of Period are counted in this zone
-	Currency    Currency
-	PlanID      PlanID
-	PlanVersion int
-	Status      BillStatus
-	Lines       []BillLine
-	Total       Decimal // the sum of the lines' rounded amounts
-	CreatedAt   time.Time
+	ID          BillID     `json:"id,omitempty"`
+	TenantID    TenantID   `json:"tenant_id"`
+	Period      Interval   `json:"period"`
+	Timezone    string     `json:"timezone"` // months of Period are counted in this zone
+	Currency    Currency   `json:"currency"`
+	PlanID      PlanID     `json:"plan_id"`
+	PlanVersion int        `json:"plan_version"`
+	Status      BillStatus `json:"status"`
+	Lines       []BillLine `json:"lines"`
+	Total       Decimal    `json:"total"` // the sum of the lines' rounded amounts
+	CreatedAt   time.Time  `json:"created_at,omitzero"`
 }
 
-// BillLine is one meter in one calendar month of the bill's period.
+// LineKind says why a line is on a bill.
+type LineKind string
+
+// The kinds of lines.
+const (
+	// LineUsage: the price of units used in the period.
+	LineUsage LineKind = "usage"
+)
+
+// BillLine is what one rate asks for one calendar month of a bill's period.
 type BillLine struct {
-	Meter Meter
-	// Month is the first day of the month in the tenant's zone, as 2006-01.
-	Month string
-	// Quantity is what was used, Free how much of it the free tier covered,
-	// Billable the difference.
-	Quantity, Free, Billable Decimal
-	// Price is the price of one unit.
-	Price Decimal
-	// Exact is Billable × Price; Amount is Exact rounded once, half up, at the
-	// currency's minor unit.
-	Exact, Amount Decimal
+	// Rate is the name of the plan's rate.
+	Rate  string   `json:"rate"`
+	Kind  LineKind `json:"kind"`
+	Meter Meter    `json:"meter,omitempty"`
+	// Month is the calendar month in the tenant's zone, as 2006-01.
+	Month string `json:"month"`
+	// Quantity is what was used in the part of the month that the period
+	// covers, Free how much of it the free tier covered, Billable the
+	// difference.
+	Quantity Decimal `json:"quantity"`
+	Free     Decimal `json:"free"`
+	Billable Decimal `json:"billable"`
+	// Price is the price of one unit; 0 where several prices made the line.
+	Price Decimal `json:"price"`
+	// Exact is the charge at full precision; Amount is Exact rounded once, half
+	// up, at the currency's minor unit.
+	Exact  Decimal `json:"exact"`
+	Amount Decimal `json:"amount"`
+	// Inputs are the sums of usage the line was made of, by namespace, then
+	// service; their quantities add up to Quantity.
+	Inputs []LineInput `json:"inputs,omitempty"`
+}
+
+// LineInput is what one service put into a line.
+type LineInput struct {
+	Namespace string  `json:"namespace,omitempty"`
+	Service   string  `json:"service,omitempty"`
+	Quantity  Decimal `json:"quantity"`
 }

@@ -1,38 +1,41 @@
 package invoq
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // PlanID identifies a plan across its versions: a lower-case UUID.
 type PlanID string
 
-// MaxPricePlaces bounds the decimal places of a price: a price per MB·ms has
-// 13 and more.
-const MaxPricePlaces = 30
+// Limits of a plan.
+const (
+	// MaxPricePlaces bounds the decimal places of the price of one unit: a
+	// price per MB·ms has 16 and more.
+	MaxPricePlaces = 30
+	// MaxRates bounds the rates of a plan.
+	MaxRates = 200
+)
 
 // Plan is one version of a price list. A version is never edited: a change is
 // a new version with the next number.
+//
+// Package pricing knows all rules of a plan (pricing.Validate) and reads the
+// JSON form strictly (pricing.ParsePlan).
 type Plan struct {
-	ID        PlanID
-	Version   int // 1 and up
-	Name      string
-	TenantID  TenantID // empty: shared by all tenants
-	Currency  Currency
-	Rates     []Rate // at most one a meter
-	Active    bool
-	CreatedAt time.Time // of this version
+	ID       PlanID   `json:"id,omitempty"`
+	Version  int      `json:"version,omitempty"` // 1 and up
+	Name     string   `json:"name"`
+	TenantID TenantID `json:"tenant_id,omitempty"` // empty: shared by all tenants
+	Currency Currency `json:"currency"`
+	// Rates price the usage. A unit of usage is priced by the first rate of
+	// its meter that selects it, or it is unpriced.
+	Rates     []Rate    `json:"rates"`
+	Active    bool      `json:"active,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitzero"` // of this version
 }
 
-// Rate prices one meter: the month's sum less the free units, times the price.
-type Rate struct {
-	Meter Meter
-	// Price is the price of one unit in the plan's currency, 0 or more.
-	Price Decimal
-	// FreePerMonth is how many units of a calendar month in the tenant's zone
-	// cost nothing, 0 or more.
-	FreePerMonth Decimal
-}
-
-// Rate returns the rate of the meter and whether the plan has one.
+// Rate returns the first rate of the meter and whether the plan has one.
 func (p Plan) Rate(m Meter) (Rate, bool) {
 	for _, r := range p.Rates {
 		if r.Meter == m {
@@ -42,33 +45,27 @@ func (p Plan) Rate(m Meter) (Rate, bool) {
 	return Rate{}, false
 }
 
-// Validate checks names, signs and sizes. Errors are of KindUnprocessable.
+// Validate checks names, signs and sizes: what the root can know. Errors are
+// of KindUnprocessable and name the field. pricing.Validate checks it all.
 func (p Plan) Validate() error {
 	if err := ValidateName("plan name", p.Name); err != nil {
 		return err
 	}
-	seen := map[Meter]bool{}
-	for _, r := range p.Rates {
-		if err := r.validate(); err != nil {
+	if len(p.Rates) > MaxRates {
+		return Errorf(KindUnprocessable, "rates: plan %q has %d, at most %d are allowed",
+			p.Name, len(p.Rates), MaxRates)
+	}
+	seen := map[string]bool{}
+	for i, r := range p.Rates {
+		field := fmt.Sprintf("rates[%d]", i)
+		if err := r.validate(field); err != nil {
 			return err
 		}
-		if seen[r.Meter] {
-			return Errorf(KindUnprocessable, "plan %q prices meter %q twice", p.Name, r.Meter)
+		if seen[r.Label()] {
+			return Errorf(KindUnprocessable, "%s.name: plan %q has two rates named %q",
+				field, p.Name, r.Label())
 		}
-		seen[r.Meter] = true
-	}
-	return nil
-}
-
-func (r Rate) validate() error {
-	if err := r.Meter.Validate(); err != nil {
-		return err
-	}
-	if r.Price.Sign() < 0 || r.FreePerMonth.Sign() < 0 {
-		return Errorf(KindUnprocessable, "price and free units of %q must not be negative", r.Meter)
-	}
-	if r.Price.Places() > MaxPricePlaces {
-		return Errorf(KindUnprocessable, "price of %q has more than %d decimal places", r.Meter, MaxPricePlaces)
+		seen[r.Label()] = true
 	}
 	return nil
 }

@@ -60,7 +60,8 @@ func (s WindowSize) Ceil(t time.Time) time.Time {
 
 // Interval is the half-open time range [Start, End) in UTC.
 type Interval struct {
-	Start, End time.Time
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
 }
 
 // Validate returns an error of KindUnprocessable unless Start is before End.

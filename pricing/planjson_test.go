@@ -1,0 +1,90 @@
+package pricing
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"invoq"
+)
+
+const goodPlan = `{"name":"pro","currency":"USD","rates":[{"meter":"invocations",
+	"free_per_month":"1000000","price":"0.20","per":1e6}]}`
+
+func TestParsePlan(t *testing.T) {
+	plan, err := ParsePlan([]byte(goodPlan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"name":"pro","currency":"USD","rates":[{"meter":"invocations",` +
+		`"free_per_month":"1000000","price":"0.2","per":"1000000"}]}`
+	got, err := json.Marshal(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("written again (-want +got):\n%s", diff)
+	}
+	again, err := ParsePlan(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Rates[0].Price.Cmp(invoq.MustDecimal("0.2")) != 0 {
+		t.Errorf("price read again is %s", again.Rates[0].Price)
+	}
+}
+
+// TestParsePlanRefuses: each replacement in a good plan makes it a bad one,
+// and the error says where.
+func TestParsePlanRefuses(t *testing.T) {
+	f := func(old, with string, kind invoq.Kind, message string) {
+		t.Helper()
+		src := strings.Replace(goodPlan, old, with, 1)
+		if src == goodPlan {
+			t.Fatalf("%q is not in the plan", old)
+		}
+		_, err := ParsePlan([]byte(src))
+		if invoq.KindOf(err) != kind || !strings.Contains(invoq.MessageOf(err), message) {
+			t.Errorf("%s: error is %q of kind %q, want %q of kind %q",
+				with, invoq.MessageOf(err), invoq.KindOf(err), message, kind)
+		}
+	}
+	bad, syntax := invoq.KindUnprocessable, invoq.KindInvalid
+	f(`"0.20"`, `"-0.20"`, bad, "rates[0].price: -0.2 is negative")
+	f(`"0.20"`, `"NaN"`, bad, `rates[0].price: "NaN" is not a decimal number`)
+	f(`"0.20"`, `NaN`, bad, "rates[0].price: its value is no number")
+	f(`"0.20"`, `"Infinity"`, bad, "rates[0].price")
+	f(`"0.20"`, `1e400`, bad, "rates[0].price")
+	f(`"0.20"`, `null`, bad, "rates[0].price")
+	f(`"0.20"`, `true`, bad, "rates[0].price")
+	f(`"0.20"`, `{}`, bad, "rates[0].price")
+	f(`"price":"0.20",`, ``, bad, "rates[0].price: it is missing")
+	f(`"price"`, `"Price"`, bad, "rates[0].Price: there is no such field")
+	f(`"price":"0.20"`, `"price":"0.20","price":"0.10"`, syntax, "rates[0].price: the field stands twice")
+	f(`"per":1e6`, `"per":3`, bad, "rates[0].per: a price of 0.2 per 3 is not exact")
+	f(`"per":1e6`, `"per":-1`, bad, "rates[0].per: -1 is negative")
+	f(`"1000000"`, `"-1"`, bad, "rates[0].free_per_month: -1 is negative")
+	f(`"USD"`, `"USX"`, bad, `currency: currency "USX"`)
+	f(`"USD"`, `"usd"`, bad, `currency: currency "usd"`)
+	f(`"USD"`, `7`, bad, "currency: 7 is not a string")
+	f(`"invocations"`, `"invocation"`, bad, "rates[0].meter")
+	f(`"pro"`, `""`, bad, "plan name is empty")
+	f(`"pro"`, "\"\xff\"", syntax, "UTF-8")
+	f(`"name":"pro",`, ``, bad, "name: it is missing")
+	f(`"name":"pro"`, `"name":"pro","owner":true`, bad, "owner: there is no such field")
+	f(`"name":"pro"`, `"name":"pro","version":"1"`, bad, "version: 1 is not a int")
+	f(`"name":"pro"`, `"name":"pro","created_at":"yesterday"`, bad, "created_at")
+	f(`"name":"pro"`, `"name":"pro","`+strings.Repeat("x", 1000)+`":1`, bad, "xxx…: there is no such field")
+	f(`}]}`, `},{"meter":"invocations","price":1}]}`, bad, `two rates named "invocations"`)
+	f(`}]}`, `},{"meter":"invocations","name":"b","price":1}]}`, bad, "rates[1].meter")
+	f(`}]}`, `}]} {}`, syntax, "goes on")
+	f(`}]}`, `}]`, syntax, "unexpected EOF")
+	f(`"rates":[`, `"rates":{`, bad, "rates: it must begin with [")
+	f(`{"name"`, `[{"name"`, bad, "must begin with {")
+	f(`{"name":"pro","currency":"USD",`, `{"name":"pro","currency":"USD",,`, syntax, "cannot be read")
+	f(`"pro"`, `"`+strings.Repeat(" ", MaxPlanBytes)+`"`, invoq.KindTooLarge, "at most 1048576")
+	f(goodPlan, `{"name":"pro","currency":"USD","rates":[]}`, bad, "rates: a plan needs at least one")
+	f(goodPlan, ``, syntax, "cannot be read")
+}

@@ -1,0 +1,124 @@
+package pricingtest
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"invoq"
+	"invoq/pricing"
+)
+
+// loading is the head of a load command: the grid its series lie on.
+type loading struct {
+	step  time.Duration
+	each  bool // values are the usage of a window, not a counter's readings
+	start time.Time
+}
+
+// parseLoad reads STEP [each] from TIME [in ZONE].
+func parseLoad(args []string) (loading, error) {
+	w := words{all: args}
+	d, err := step(w.next())
+	if err != nil {
+		return loading{}, err
+	}
+	l := loading{step: d, each: w.accept("each")}
+	w.expect("from")
+	at := w.next()
+	loc := time.UTC
+	if w.accept("in") {
+		if loc, err = zone(w.next()); err != nil {
+			return loading{}, err
+		}
+	}
+	if err := w.finish(); err != nil {
+		return loading{}, err
+	}
+	l.start, err = instant(at, loc)
+	return l, err
+}
+
+// series reads METER{labels} VALUES and returns the tenant and its items.
+func (l loading) series(text string) (tenant string, items []pricing.Item, err error) {
+	name, labels, rest, err := labelled(text)
+	if err != nil {
+		return "", nil, err
+	}
+	samples, err := seriesValues(strings.Fields(rest))
+	if err != nil {
+		return "", nil, err
+	}
+	tenant, source := sourceOf(labels)
+	if l.each {
+		items = l.windows(samples)
+	} else if items, err = l.growth(samples); err != nil {
+		return "", nil, err
+	}
+	for i := range items {
+		items[i].Source = source
+		items[i].Meter = meter(name)
+	}
+	return tenant, items, nil
+}
+
+// windows takes value i as the usage of window i.
+func (l loading) windows(samples []sample) []pricing.Item {
+	var items []pricing.Item
+	for i, s := range samples {
+		if !s.absent {
+			items = append(items, l.item(i, i+1, s.value))
+		}
+	}
+	return items
+}
+
+// growth takes value i as the reading of a counter at the start of window i,
+// so that a window's usage is what the counter grew in it.
+func (l loading) growth(samples []sample) ([]pricing.Item, error) {
+	var items []pricing.Item
+	last := -1
+	for i, s := range samples {
+		if s.absent {
+			continue
+		}
+		if last >= 0 {
+			grown := s.value.Sub(samples[last].value)
+			if grown.Sign() < 0 {
+				return nil, fmt.Errorf("the counter falls from %s to %s; a restart needs a load of its own",
+					samples[last].value, s.value)
+			}
+			items = append(items, l.item(last, i, grown))
+		}
+		last = i
+	}
+	return items, nil
+}
+
+func (l loading) item(from, to int, quantity invoq.Decimal) pricing.Item {
+	return pricing.Item{
+		Interval: invoq.Interval{
+			Start: l.start.Add(time.Duration(from) * l.step),
+			End:   l.start.Add(time.Duration(to) * l.step),
+		},
+		Quantity: quantity,
+	}
+}
+
+// sourceOf takes tenant, namespace, service and revision out of the labels;
+// what is left are tags.
+func sourceOf(labels map[string]string) (tenant string, source *pricing.Source) {
+	tags := maps.Clone(labels)
+	take := func(name string) string {
+		value := tags[name]
+		delete(tags, name)
+		return value
+	}
+	if tenant = take("tenant"); tenant == "" {
+		tenant = string(invoq.DefaultTenant)
+	}
+	return tenant, &pricing.Source{
+		Namespace: take("namespace"), Service: take("service"), Revision: take("revision"), Tags: tags,
+	}
+}

@@ -1,0 +1,219 @@
+package pricingtest
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"invoq"
+	"invoq/pricing"
+)
+
+// Report is what came of a script.
+type Report struct {
+	Failures []Failure
+	Prices   int // price commands run
+	// Updated is the script with the results of its price commands written
+	// anew; nil where the script could not be run to its end.
+	Updated []byte
+}
+
+// Check runs a script; name stands in its failures. It stops at the first line
+// that it cannot read and goes on after a result that differs.
+func Check(name string, src []byte) Report {
+	r := runner{lines: splitLines(src)}
+	r.clear()
+	commands, failure := parse(src)
+	for _, c := range commands {
+		if failure != nil {
+			break
+		}
+		failure = r.run(c)
+	}
+	if failure != nil {
+		r.fail(failure)
+	} else {
+		r.report.Updated = r.updated()
+	}
+	for i := range r.report.Failures {
+		r.report.Failures[i].File = name
+	}
+	return r.report
+}
+
+// runner is the state of a running script.
+type runner struct {
+	lines  []string
+	plans  map[string]invoq.Plan
+	latest string // name of the plan defined last
+	usage  map[string][]pricing.Item
+	edits  []edit
+	report Report
+}
+
+// edit replaces the lines [from, to) of the script.
+type edit struct {
+	from, to int
+	lines    []string
+}
+
+func (r *runner) fail(f *Failure) { r.report.Failures = append(r.report.Failures, *f) }
+
+func (r *runner) clear() {
+	r.plans, r.usage, r.latest = map[string]invoq.Plan{}, map[string][]pricing.Item{}, ""
+}
+
+func (r *runner) run(c command) *Failure {
+	words := strings.Fields(c.text)
+	switch words[0] {
+	case "plan":
+		return r.plan(c, words[1:])
+	case "load":
+		return r.load(c, words[1:])
+	case "price":
+		return r.price(c, words[1:])
+	case "clear":
+		if len(words) > 1 || len(c.body) > 0 {
+			return failAt(c.number, "clear stands alone")
+		}
+		r.clear()
+		return nil
+	}
+	return failAt(c.number, "%q is no command; they are plan, load, price and clear", words[0])
+}
+
+func (r *runner) plan(c command, args []string) *Failure {
+	expected, body, failure := takeExpect(c.body)
+	if failure != nil {
+		return failure
+	}
+	c.body = body
+	plan, failure := parsePlan(c, args)
+	if failure != nil {
+		return failure
+	}
+	err := pricing.Validate(plan)
+	if expected != nil {
+		return expected.check(err)
+	}
+	if err != nil {
+		return failAt(c.number, "%s", invoq.MessageOf(err))
+	}
+	r.plans[plan.Name], r.latest = plan, plan.Name
+	return nil
+}
+
+func (r *runner) load(c command, args []string) *Failure {
+	l, err := parseLoad(args)
+	if err != nil {
+		return failAt(c.number, "%v", err)
+	}
+	for _, b := range c.body {
+		tenant, items, err := l.series(b.text)
+		if err != nil {
+			return failAt(b.number, "%v", err)
+		}
+		r.usage[tenant] = append(r.usage[tenant], items...)
+		if len(r.usage[tenant]) > maxValues {
+			return failAt(b.number, "tenant %q has more than %d items", tenant, maxValues)
+		}
+	}
+	return nil
+}
+
+func (r *runner) price(c command, args []string) *Failure {
+	r.report.Prices++
+	expected, body, failure := takeExpect(c.body)
+	if failure != nil {
+		return failure
+	}
+	st, err := r.statement(args)
+	if expected != nil {
+		if len(body) > 0 {
+			return failAt(body[0].number, "a price that fails has no results")
+		}
+		return expected.check(err)
+	}
+	if err != nil {
+		return failAt(c.number, "%s", message(err))
+	}
+	got := results(st)
+	r.edits = append(r.edits, edit{from: c.number, to: c.end, lines: r.rewritten(c, got)})
+	if failure := compare(c, body, got); failure != nil {
+		r.fail(failure)
+	}
+	return nil
+}
+
+// statement runs TENANT PERIOD [in ZONE] [with PLAN].
+func (r *runner) statement(args []string) (pricing.Statement, error) {
+	w := words{all: args}
+	tenant, span := w.next(), w.next()
+	loc, name := time.UTC, r.latest
+	var err error
+	if w.accept("in") {
+		if loc, err = zone(w.next()); err != nil {
+			return pricing.Statement{}, err
+		}
+	}
+	if w.accept("with") {
+		name = w.next()
+	}
+	if err := w.finish(); err != nil {
+		return pricing.Statement{}, err
+	}
+	p, err := period(span, loc)
+	if err != nil {
+		return pricing.Statement{}, err
+	}
+	plan, ok := r.plans[name]
+	if !ok {
+		return pricing.Statement{}, invoq.Errorf(invoq.KindNotFound, "there is no plan %q above", name)
+	}
+	items, ok := r.usage[tenant]
+	if !ok {
+		return pricing.Statement{}, invoq.Errorf(invoq.KindNotFound, "tenant %q has no usage above", tenant)
+	}
+	if err := p.Validate(); err != nil {
+		return pricing.Statement{}, err
+	}
+	return pricing.Price(plan, p, relevant(items, p))
+}
+
+// relevant leaves out the items that lie wholly outside what Price asks for.
+func relevant(items []pricing.Item, p pricing.Period) []pricing.Item {
+	from := p.UsageFrom()
+	return slices.DeleteFunc(slices.Clone(items), func(i pricing.Item) bool {
+		return (i.Start.Before(from) && !i.End.After(from)) || !i.Start.Before(p.End)
+	})
+}
+
+// message returns the words for a user: those of the first invoq.Error, or of
+// the script's own error.
+func message(err error) string {
+	if e, ok := errors.AsType[*invoq.Error](err); ok {
+		return e.Message
+	}
+	return err.Error()
+}
+
+// updated returns the script with all results rewritten.
+func (r *runner) updated() []byte {
+	var out bytes.Buffer
+	at := 0
+	write := func(lines []string) {
+		for _, l := range lines {
+			out.WriteString(l)
+			out.WriteByte('\n')
+		}
+	}
+	for _, e := range r.edits {
+		write(r.lines[at:e.from])
+		write(e.lines)
+		at = e.to
+	}
+	write(r.lines[at:])
+	return out.Bytes()
+}

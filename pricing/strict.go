@@ -1,0 +1,230 @@
+package pricing
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"invoq"
+)
+
+// strict decodes JSON into a struct the way money wants it read: no unknown,
+// missing, repeated or differently cased field, no null, and an error that
+// names the place. A field whose tag has no omitempty or omitzero is required.
+type strict struct {
+	dec *json.Decoder
+}
+
+// decodeStrict reads exactly one JSON value into the struct v points to.
+func decodeStrict(b []byte, v any) error {
+	if !utf8.Valid(b) {
+		return invoq.Errorf(invoq.KindInvalid, "the JSON is not UTF-8")
+	}
+	d := strict{dec: json.NewDecoder(bytes.NewReader(b))}
+	d.dec.UseNumber()
+	if err := d.value("", reflect.ValueOf(v).Elem()); err != nil {
+		return err
+	}
+	if _, err := d.dec.Token(); !errors.Is(err, io.EOF) {
+		return invoq.Errorf(invoq.KindInvalid, "the JSON goes on behind its end")
+	}
+	return nil
+}
+
+func (d strict) value(path string, v reflect.Value) error {
+	if u, ok := v.Addr().Interface().(json.Unmarshaler); ok {
+		return d.unmarshaler(path, u)
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		return d.object(path, v)
+	case reflect.Slice:
+		return d.array(path, v)
+	case reflect.Map:
+		return d.stringMap(path, v)
+	}
+	return d.scalar(path, v)
+}
+
+// unmarshaler reads decimals and times. What is no JSON at all where a number
+// stands, such as NaN, is a value that is not allowed rather than bad syntax.
+func (d strict) unmarshaler(path string, u json.Unmarshaler) error {
+	var raw json.RawMessage
+	if err := d.dec.Decode(&raw); err != nil {
+		return refuse(path, "its value is no number or string").(*invoq.Error).WithCause(err)
+	}
+	err := u.UnmarshalJSON(raw)
+	if e, ok := errors.AsType[*invoq.Error](err); ok {
+		return refuse(path, "%s", e.Message)
+	}
+	if err != nil || string(raw) == "null" {
+		return refuse(path, "%s is not a value it can have", clip(string(raw)))
+	}
+	return nil
+}
+
+func (d strict) object(path string, v reflect.Value) error {
+	if err := d.open(path, '{'); err != nil {
+		return err
+	}
+	fields := fieldsOf(v.Type())
+	seen := map[string]bool{}
+	for d.dec.More() {
+		name, err := d.key(path, seen)
+		if err != nil {
+			return err
+		}
+		f, ok := fields[name]
+		if !ok {
+			return refuse(join(path, clip(name)), "there is no such field")
+		}
+		if err := d.value(join(path, name), v.Field(f.index)); err != nil {
+			return err
+		}
+	}
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if fields[name].required && !seen[name] {
+			return refuse(join(path, name), "it is missing")
+		}
+	}
+	return d.close(path)
+}
+
+func (d strict) array(path string, v reflect.Value) error {
+	if err := d.open(path, '['); err != nil {
+		return err
+	}
+	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+	for i := 0; d.dec.More(); i++ {
+		element := reflect.New(v.Type().Elem()).Elem()
+		if err := d.value(fmt.Sprintf("%s[%d]", path, i), element); err != nil {
+			return err
+		}
+		v.Set(reflect.Append(v, element))
+	}
+	return d.close(path)
+}
+
+func (d strict) stringMap(path string, v reflect.Value) error {
+	if err := d.open(path, '{'); err != nil {
+		return err
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	seen := map[string]bool{}
+	for d.dec.More() {
+		name, err := d.key(path, seen)
+		if err != nil {
+			return err
+		}
+		element := reflect.New(v.Type().Elem()).Elem()
+		if err := d.scalar(join(path, name), element); err != nil {
+			return err
+		}
+		v.SetMapIndex(reflect.ValueOf(name), element)
+	}
+	return d.close(path)
+}
+
+func (d strict) scalar(path string, v reflect.Value) error {
+	token, err := d.dec.Token()
+	if err != nil {
+		return errorSyntax(path, err)
+	}
+	switch t := token.(type) {
+	case string:
+		if v.Kind() == reflect.String {
+			v.SetString(t)
+			return nil
+		}
+	case bool:
+		if v.Kind() == reflect.Bool {
+			v.SetBool(t)
+			return nil
+		}
+	case json.Number:
+		if n, err := t.Int64(); err == nil && v.CanInt() {
+			v.SetInt(n)
+			return nil
+		}
+	}
+	return refuse(path, "%s is not a %s", clip(fmt.Sprint(token)), v.Kind())
+}
+
+func (d strict) open(path string, want json.Delim) error {
+	token, err := d.dec.Token()
+	if err != nil {
+		return errorSyntax(path, err)
+	}
+	if token != want {
+		return refuse(path, "it must begin with %v", want)
+	}
+	return nil
+}
+
+func (d strict) close(path string) error {
+	if _, err := d.dec.Token(); err != nil {
+		return errorSyntax(path, err)
+	}
+	return nil
+}
+
+func (d strict) key(path string, seen map[string]bool) (string, error) {
+	token, err := d.dec.Token()
+	if err != nil {
+		return "", errorSyntax(path, err)
+	}
+	name := token.(string) // Token refuses any other key.
+	if seen[name] {
+		return "", invoq.Errorf(invoq.KindInvalid, "%s: the field stands twice", join(path, clip(name)))
+	}
+	seen[name] = true
+	return name, nil
+}
+
+// field is what the tag of a struct's field says.
+type field struct {
+	index    int
+	required bool
+}
+
+func fieldsOf(t reflect.Type) map[string]field {
+	fields := map[string]field{}
+	for i := range t.NumField() {
+		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		fields[name] = field{index: i, required: options == ""}
+	}
+	return fields
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// clip shortens what a sender chose, for an error message.
+func clip(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+func errorSyntax(path string, err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	at := ""
+	if path != "" {
+		at = " at " + path
+	}
+	return invoq.Errorf(invoq.KindInvalid, "the JSON cannot be read%s: %v", at, err)
+}
