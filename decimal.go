@@ -131,6 +131,9 @@ func (d Decimal) Round(places int32) Decimal {
 // Cmp returns −1, 0 or +1 as d is less than, equal to or greater than o.
 func (d Decimal) Cmp(o Decimal) int { return d.n.Cmp(&o.n) }
 
+// Equal reports whether the two are the same number: 1.5 equals 1.50.
+func (d Decimal) Equal(o Decimal) bool { return d.Cmp(o) == 0 }
+
 // Sign returns −1, 0 or +1.
 func (d Decimal) Sign() int { return d.n.Sign() }
 

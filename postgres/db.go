@@ -44,7 +44,7 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 		return nil, invoq.Errorf(invoq.KindUnprocessable, "the database URL cannot be read; "+
 			"it looks like postgres://user:password@host:5432/invoq")
 	}
-	if err := migrate(ctx, cfg.ConnConfig.Copy()); err != nil {
+	if err := migrate(ctx, cfg.Copy()); err != nil {
 		return nil, fmt.Errorf("migrate database: %w", err)
 	}
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
@@ -78,17 +78,17 @@ func (db *DB) Health(ctx context.Context) error {
 }
 
 // migrate runs our migrations and then the job queue's.
-func migrate(ctx context.Context, cfg *pgx.ConnConfig) error {
-	conn := stdlib.OpenDB(*cfg)
-	defer conn.Close()
-	if err := migrateOurs(ctx, conn); err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, stdlib.RegisterConnConfig(cfg))
+func migrate(ctx context.Context, cfg *pgxpool.Config) error {
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer pool.Close()
+	conn := stdlib.OpenDBFromPool(pool)
+	defer conn.Close()
+	if err := migrateOurs(ctx, conn); err != nil {
+		return err
+	}
 	return migrateJobs(ctx, pool)
 }
 
@@ -115,22 +115,36 @@ func migrateOurs(ctx context.Context, conn *sql.DB) error {
 // jobsLock is the advisory lock under which the job queue's tables are made.
 const jobsLock = 0x696e766f71 // "invoq"
 
+// migrateJobs holds the lock in a session of its own: the job queue's
+// migrations need a transaction each.
 func migrateJobs(ctx context.Context, pool *pgxpool.Pool) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", jobsLock); err != nil {
+	return pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+		if _, err := c.Exec(ctx, "SELECT pg_advisory_lock($1)", jobsLock); err != nil {
 			return fmt.Errorf("lock job tables: %w", err)
 		}
+		// The lock also ends with the session; this only frees it sooner.
+		defer c.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", jobsLock)
 		m, err := rivermigrate.New(riverpgxv5.New(pool), nil)
 		if err != nil {
 			return fmt.Errorf("read job migrations: %w", err)
 		}
-		if _, err := m.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil); err != nil {
+		if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 			return fmt.Errorf("apply job migrations: %w", err)
 		}
-		_, err = tx.Exec(ctx, `
-			GRANT ALL ON river_job, river_leader, river_queue, river_client, river_client_queue,
-				river_migration TO invoq_app;
-			GRANT USAGE ON SEQUENCE river_job_id_seq TO invoq_app`)
+		_, err = c.Exec(ctx, `
+			DO $$
+			DECLARE object text;
+			BEGIN
+				FOR object IN
+					SELECT format('GRANT ALL ON %s %I TO invoq_app',
+						CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relname)
+					FROM pg_class
+					WHERE relname LIKE 'river\_%' AND relkind IN ('r', 'S')
+						AND relnamespace = current_schema()::regnamespace
+				LOOP
+					EXECUTE object;
+				END LOOP;
+			END $$`)
 		if err != nil {
 			return fmt.Errorf("grant job tables: %w", err)
 		}
