@@ -63,6 +63,8 @@ type Usage struct {
 	Namespace string
 	Service   string
 	Revision  string
+	// Tags are the service's, nil where they were not asked for.
+	Tags map[string]string
 	Quantities
 	// Latency counts the window's invocations by duration; percentiles come
 	// from it and are estimates within one bucket.

@@ -98,7 +98,7 @@ func parseUsageKey(s string) (usageKey, error) {
 	return k, nil
 }
 
-// SumUsage returns the usage of each revision over an interval of whole
+// SumUsage returns the usage, with its service's tags, of each revision over an interval of whole
 // five-minute windows, by tenant, namespace, service and revision. It reads
 // days where they fit, then hours, then the windows at the edges.
 func (db *DB) SumUsage(ctx context.Context, s invoq.Scope, f UsageFilter) ([]invoq.Usage, error) {
@@ -113,7 +113,7 @@ func (db *DB) SumUsage(ctx context.Context, s invoq.Scope, f UsageFilter) ([]inv
 		var err error
 		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (invoq.Usage, error) {
 			u := invoq.Usage{Interval: f.Interval}
-			err := row.Scan(&u.TenantID, &u.Tenant, &u.Namespace, &u.Service, &u.Revision,
+			err := row.Scan(&u.TenantID, &u.Tenant, &u.Namespace, &u.Service, &u.Revision, &u.Tags,
 				&u.Invocations, &u.DurationMs, &u.MBMs, &u.CPUMs, &u.ColdStarts, &u.Errors,
 				&u.MaxMemoryMB, &u.GapSeconds, &u.Assumed, &u.UnmeasuredMs)
 			return u, err
@@ -140,7 +140,7 @@ func addParts(args pgx.NamedArgs, i invoq.Interval) {
 }
 
 const sumUsage = `
-	SELECT u.tenant_id::text, t.name, v.namespace, v.name, r.name,
+	SELECT u.tenant_id::text, t.name, v.namespace, v.name, r.name, v.tags,
 		sum(u.invocations), sum(u.duration_ms), sum(u.mb_ms), sum(u.cpu_ms), sum(u.cold_starts),
 		sum(u.errors), max(u.max_memory_mb), sum(u.gap_seconds), sum(u.assumed), sum(u.unmeasured_ms)
 	FROM usage_aggregate u
@@ -156,7 +156,7 @@ const sumUsage = `
 		)
 		AND (@tenant = '' OR u.tenant_id = nullif(@tenant, '')::uuid)
 		AND (@service = '' OR v.name = @service) AND (@revision = '' OR r.name = @revision)
-	GROUP BY u.tenant_id, t.name, v.namespace, v.name, r.name
+	GROUP BY u.tenant_id, t.name, v.namespace, v.name, r.name, v.tags
 	ORDER BY t.name, v.namespace, v.name, r.name`
 
 // MeterState is what a run of the aggregation has to know.

@@ -1,0 +1,170 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"invoq"
+	"invoq/postgres"
+	"invoq/pricing"
+)
+
+// database is a database in memory with one tenant and hourly usage of one
+// service, whose invocations are one an hour.
+type database struct {
+	tenant invoq.Tenant
+	plans  []invoq.Plan
+	summed []invoq.Interval
+	drafts int
+}
+
+func (d *database) FindTenant(context.Context, invoq.Scope, string) (invoq.Tenant, error) {
+	return d.tenant, nil
+}
+
+func (d *database) FindPlan(_ context.Context, _ invoq.Scope, id invoq.PlanID) (invoq.Plan, error) {
+	for _, p := range d.plans {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	return invoq.Plan{}, invoq.Errorf(invoq.KindNotFound, "no plan %q", id)
+}
+
+func (d *database) PlansFor(context.Context, invoq.TenantID) ([]invoq.Plan, error) { return d.plans, nil }
+
+func (d *database) SumUsage(_ context.Context, _ invoq.Scope, f postgres.UsageFilter) ([]invoq.Usage, error) {
+	d.summed = append(d.summed, f.Interval)
+	hours := int64(f.Interval.Duration() / time.Hour)
+	return []invoq.Usage{{
+		Interval: f.Interval, Service: "f", Revision: "r",
+		Quantities: invoq.Quantities{Invocations: invoq.NewDecimal(hours, 0)},
+		GapSeconds: invoq.MustDecimal("1.5"),
+	}}, nil
+}
+
+func (d *database) PutDraft(_ context.Context, _ invoq.Scope, b invoq.Bill) (invoq.Bill, error) {
+	d.drafts++
+	return b, nil
+}
+
+func plan(id string, change func(*invoq.Plan)) invoq.Plan {
+	p := invoq.Plan{ID: invoq.PlanID(id), Version: 1, Name: id, Currency: "EUR", Active: true, Rates: []invoq.Rate{
+		{Meter: invoq.Invocations, Price: invoq.MustDecimal("0.01"), FreePerMonth: invoq.NewDecimal(100, 0)},
+	}}
+	if change != nil {
+		change(&p)
+	}
+	return p
+}
+
+func berlin(day string) time.Time {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		panic(err)
+	}
+	t, err := time.ParseInLocation("2006-01-02", day, zone)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func TestCalculate(t *testing.T) {
+	f := func(start, end string, want ...string) {
+		t.Helper()
+		db := &database{
+			tenant: invoq.Tenant{ID: "t", Name: "acme", Currency: "EUR", Timezone: "Europe/Berlin"},
+			plans:  []invoq.Plan{plan("p", nil)},
+		}
+		c, err := New(db).Calculate(t.Context(), invoq.Everyone(), "acme",
+			invoq.Interval{Start: berlin(start), End: berlin(end)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, l := range c.Bill.Lines {
+			got = append(got, fmt.Sprintf("%s %s: %s − %s free = %s", l.Month, l.Rate, l.Quantity, l.Free, l.Amount))
+		}
+		got = append(got, "total "+c.Bill.Total.String())
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("bill %s to %s (-want +got):\n%s", start, end, diff)
+		}
+		if db.drafts != 1 {
+			t.Errorf("%d drafts were stored", db.drafts)
+		}
+	}
+	// March has 743 hours in Berlin, since a Sunday of it has 23.
+	f("2026-03-01", "2026-04-01", "2026-03 invocations: 743 − 100 free = 6.43", "total 6.43")
+	// The free units of March are used up before the period begins.
+	f("2026-03-15", "2026-04-02",
+		"2026-03 invocations: 407 − 0 free = 4.07", "2026-04 invocations: 24 − 24 free = 0", "total 4.07")
+}
+
+func TestPlanChoice(t *testing.T) {
+	own := func(p *invoq.Plan) { p.TenantID = "t" }
+	f := func(assigned string, want string, plans ...invoq.Plan) {
+		t.Helper()
+		db := &database{plans: plans, tenant: invoq.Tenant{
+			ID: "t", Name: "acme", Currency: "EUR", Timezone: "UTC", PlanID: invoq.PlanID(assigned),
+		}}
+		p, err := New(db).planOf(t.Context(), db.tenant)
+		got := string(p.ID)
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, want) || want == "" {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	f("", "no active plan")
+	f("", "shared", plan("shared", nil))
+	f("", "2 shared plans are active", plan("a", nil), plan("b", nil))
+	f("", "own", plan("own", own), plan("a", nil), plan("b", nil))
+	f("b", "b", plan("own", own), plan("a", nil), plan("b", nil))
+	f("gone", "no plan", plan("a", nil))
+	f("", `plan "usd" is in USD`, plan("usd", func(p *invoq.Plan) { p.Currency = "USD" }))
+}
+
+func TestPeriodMustBeWhole(t *testing.T) {
+	db := &database{
+		tenant: invoq.Tenant{ID: "t", Name: "acme", Currency: "EUR", Timezone: "UTC"},
+		plans:  []invoq.Plan{plan("p", nil)},
+	}
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for _, i := range []invoq.Interval{
+		{Start: start, End: start},
+		{Start: start, End: start.Add(-time.Hour)},
+		{Start: start, End: start.Add(time.Minute)},
+		{Start: start.Add(time.Second), End: start.Add(time.Hour)},
+	} {
+		_, err := New(db).Calculate(t.Context(), invoq.Everyone(), "acme", i)
+		if invoq.KindOf(err) != invoq.KindUnprocessable || db.drafts > 0 {
+			t.Errorf("period %s: %v", i, err)
+		}
+	}
+}
+
+func TestStretchesCoverTheUsage(t *testing.T) {
+	zone, err := time.LoadLocation("Asia/Kathmandu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := pricing.Period{Zone: zone, Interval: invoq.Interval{
+		Start: time.Date(2026, 1, 10, 0, 0, 0, 0, zone), End: time.Date(2026, 4, 1, 0, 0, 0, 0, zone),
+	}}
+	all := stretches(p)
+	if len(all) != 4 || !all[0].Start.Equal(p.UsageFrom()) || !all[3].End.Equal(p.End) {
+		t.Fatalf("stretches %v", all)
+	}
+	for i := 1; i < len(all); i++ {
+		if !all[i].Start.Equal(all[i-1].End) {
+			t.Errorf("%s does not follow %s", all[i], all[i-1])
+		}
+	}
+}
