@@ -17,6 +17,9 @@ type Database interface {
 	FindPlan(ctx context.Context, s invoq.Scope, id invoq.PlanID) (invoq.Plan, error)
 	PlansFor(ctx context.Context, tenant invoq.TenantID) ([]invoq.Plan, error)
 	SumUsage(ctx context.Context, s invoq.Scope, f postgres.UsageFilter) ([]invoq.Usage, error)
+	SumUsageByDay(
+		ctx context.Context, s invoq.Scope, f postgres.UsageFilter, zone *time.Location,
+	) ([]postgres.DayUsage, error)
 	PutDraft(ctx context.Context, s invoq.Scope, b invoq.Bill) (invoq.Bill, error)
 }
 

@@ -36,7 +36,9 @@ func (d *database) FindPlan(_ context.Context, _ invoq.Scope, id invoq.PlanID) (
 	return invoq.Plan{}, invoq.Errorf(invoq.KindNotFound, "no plan %q", id)
 }
 
-func (d *database) PlansFor(context.Context, invoq.TenantID) ([]invoq.Plan, error) { return d.plans, nil }
+func (d *database) PlansFor(context.Context, invoq.TenantID) ([]invoq.Plan, error) {
+	return d.plans, nil
+}
 
 func (d *database) SumUsage(_ context.Context, _ invoq.Scope, f postgres.UsageFilter) ([]invoq.Usage, error) {
 	d.summed = append(d.summed, f.Interval)
@@ -46,6 +48,21 @@ func (d *database) SumUsage(_ context.Context, _ invoq.Scope, f postgres.UsageFi
 		Quantities: invoq.Quantities{Invocations: invoq.NewDecimal(hours, 0)},
 		GapSeconds: invoq.MustDecimal("1.5"),
 	}}, nil
+}
+
+func (d *database) SumUsageByDay(
+	_ context.Context, _ invoq.Scope, f postgres.UsageFilter, zone *time.Location,
+) ([]postgres.DayUsage, error) {
+	var all []postgres.DayUsage
+	for at := f.Interval.Start.In(zone); at.Day() <= 12; at = at.AddDate(0, 0, 1) {
+		for i, service := range []string{"f", "g"} {
+			all = append(all, postgres.DayUsage{Day: at.Format(time.DateOnly), Usage: invoq.Usage{
+				Service: service, Revision: "r",
+				Quantities: invoq.Quantities{Invocations: invoq.NewDecimal(int64(24*(i+1)), 0)},
+			}})
+		}
+	}
+	return all, nil
 }
 
 func (d *database) PutDraft(_ context.Context, _ invoq.Scope, b invoq.Bill) (invoq.Bill, error) {
@@ -166,5 +183,45 @@ func TestStretchesCoverTheUsage(t *testing.T) {
 		if !all[i].Start.Equal(all[i-1].End) {
 			t.Errorf("%s does not follow %s", all[i], all[i-1])
 		}
+	}
+}
+
+// The first 100 invocations of the month are free, 72 are used every day.
+func TestMonthToDate(t *testing.T) {
+	db := &database{
+		tenant: invoq.Tenant{ID: "t", Name: "acme", Currency: "EUR", Timezone: "Asia/Kathmandu"},
+		plans:  []invoq.Plan{plan("p", nil)},
+	}
+	now := time.Date(2026, 3, 12, 3, 0, 0, 0, time.UTC)
+	m, err := New(db).MonthToDate(t.Context(), invoq.Everyone(), "acme", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var days []string
+	var sum invoq.Decimal
+	for _, d := range m.Days {
+		days = append(days, d.Day+" "+d.Cost.String())
+		sum = sum.Add(d.Cost)
+	}
+	want := []string{
+		"2026-03-01 0", "2026-03-02 0.44", "2026-03-03 0.72", "2026-03-04 0.72", "2026-03-05 0.72",
+		"2026-03-06 0.72", "2026-03-07 0.72", "2026-03-08 0.72", "2026-03-09 0.72", "2026-03-10 0.72",
+		"2026-03-11 0.72", "2026-03-12 0.72",
+	}
+	if diff := cmp.Diff(want, days); diff != "" {
+		t.Errorf("days (-want +got):\n%s", diff)
+	}
+	if !sum.Equal(m.Bill.Total) || m.Bill.Total.String() != "7.64" {
+		t.Errorf("days add up to %s, total %s", sum, m.Bill.Total)
+	}
+	shares := fmt.Sprint(m.Shares[0].Service, m.Shares[0].Cost, m.Shares[1].Service, m.Shares[1].Cost)
+	if shares != "f2.546666666667g5.093333333333" {
+		t.Errorf("shares %s", shares)
+	}
+
+	db.plans = nil
+	m, err = New(db).MonthToDate(t.Context(), invoq.Everyone(), "acme", now)
+	if err != nil || m.Problem == "" || len(m.Days) != 12 || !m.Days[3].Cost.IsZero() {
+		t.Errorf("without a plan: %+v, %v", m, err)
 	}
 }

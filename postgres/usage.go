@@ -233,3 +233,60 @@ func (db *DB) AggregatedUntil(ctx context.Context, until time.Time) error {
 	})
 	return wrap(err, "mark usage as aggregated")
 }
+
+// DayUsage is the usage of one revision on one calendar day.
+type DayUsage struct {
+	Day string // 2006-01-02 in the zone asked for
+	invoq.Usage
+}
+
+// SumUsageByDay returns the usage of each revision on each calendar day of the
+// zone within the interval, by day, namespace, service and revision.
+func (db *DB) SumUsageByDay(
+	ctx context.Context, s invoq.Scope, f UsageFilter, zone *time.Location,
+) ([]DayUsage, error) {
+	size := invoq.Window1h
+	if !wholeHours(f.Interval, zone) {
+		size = invoq.Window5m
+	}
+	var all []DayUsage
+	err := db.in(ctx, s, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, `
+			SELECT to_char(u.window_start AT TIME ZONE @zone, 'YYYY-MM-DD') AS day,
+				v.namespace, v.name, r.name, v.tags,
+				sum(u.invocations), sum(u.duration_ms), sum(u.mb_ms), sum(u.cpu_ms), sum(u.cold_starts),
+				sum(u.errors), sum(u.gap_seconds), sum(u.assumed), sum(u.unmeasured_ms)
+			FROM usage_aggregate u
+			JOIN revisions r ON r.id = u.revision_id
+			JOIN services v ON v.id = r.service_id
+			WHERE u.tenant_id = @tenant AND u.window_seconds = @size
+				AND u.window_start >= @start AND u.window_start < @end
+			GROUP BY day, v.namespace, v.name, r.name, v.tags
+			ORDER BY day, v.namespace, v.name, r.name`,
+			pgx.NamedArgs{
+				"zone": zone.String(), "tenant": string(f.Tenant), "size": seconds(size),
+				"start": f.Interval.Start, "end": f.Interval.End,
+			})
+		var err error
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (DayUsage, error) {
+			u := DayUsage{Usage: invoq.Usage{TenantID: f.Tenant, Interval: f.Interval}}
+			err := row.Scan(&u.Day, &u.Namespace, &u.Service, &u.Revision, &u.Tags,
+				&u.Invocations, &u.DurationMs, &u.MBMs, &u.CPUMs, &u.ColdStarts, &u.Errors,
+				&u.GapSeconds, &u.Assumed, &u.UnmeasuredMs)
+			return u, err
+		})
+		return err
+	})
+	return all, wrap(err, "sum usage by day")
+}
+
+// wholeHours reports whether every day of the interval begins on a whole hour
+// of UTC.
+func wholeHours(i invoq.Interval, zone *time.Location) bool {
+	for at := i.Start; at.Before(i.End); at = at.AddDate(0, 0, 1) {
+		if _, offset := at.In(zone).Zone(); offset%3600 != 0 {
+			return false
+		}
+	}
+	return true
+}
