@@ -75,7 +75,7 @@ func TestKeyring(t *testing.T) {
 
 func TestSecretDoesNotPrintItself(t *testing.T) {
 	s := NewSecret()
-	for _, printed := range []string{fmt.Sprint(s), fmt.Sprintf("%v %s %q", s, s, s)} {
+	for _, printed := range []string{fmt.Sprint(s), fmt.Sprintf("%v %s %q", s, s, s), fmt.Sprintf("%#v %+v", s, s)} {
 		if strings.Contains(printed, s.Reveal()) || !strings.Contains(printed, s.Prefix()) {
 			t.Errorf("printed %q", printed)
 		}
@@ -98,4 +98,46 @@ func TestRoles(t *testing.T) {
 	f(Viewer, WriteSamples, false)
 	f(Tenant, ManageTenants, false)
 	f(Tenant, WriteBills, false)
+}
+
+func TestSessions(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	pepper := []byte("pepper")
+	secret := NewSecret()
+	stored := keys{secret.Prefix(): {ID: "k1", Role: Owner, Prefix: secret.Prefix(), Hash: secret.Hash(pepper)}}
+	s := NewSessions(NewKeyring(stored, pepper, clock), []byte("session secret"), clock)
+	other := NewSessions(NewKeyring(stored, pepper, clock), []byte("another secret"), clock)
+	f := func(s *Sessions, cookie string, want Role) {
+		t.Helper()
+		id, err := s.Identity(t.Context(), cookie)
+		if id.Role != want || (err == nil) != (want != "") {
+			t.Errorf("got %q, %v, want %q", id.Role, err, want)
+		}
+	}
+	cookie := s.Open(secret.Prefix())
+	f(s, cookie, Owner)
+	f(other, cookie, "")
+	f(s, cookie+"x", "")
+	f(s, "x"+cookie, "")
+	f(s, "", "")
+	f(s, "a.b", "")
+	f(s, s.Open("nobody"), "")
+
+	ticket := s.Ticket(secret.Prefix())
+	opened, err := s.Redeem(ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f(s, opened, Owner)
+	if _, err := s.Redeem(ticket); err == nil {
+		t.Error("a ticket was good twice")
+	}
+	late := s.Ticket(secret.Prefix())
+	now = now.Add(ticketLife)
+	if _, err := s.Redeem(late); err == nil {
+		t.Error("a ticket was good too long")
+	}
+	now = now.Add(sessionLife)
+	f(s, cookie, "")
 }

@@ -96,6 +96,9 @@ func (s Secret) Reveal() string { return s.text }
 // String hides the key: secrets do not belong in logs.
 func (s Secret) String() string { return mark + "_" + s.Prefix() + "_…" }
 
+// GoString hides the key as String does.
+func (s Secret) GoString() string { return s.String() }
+
 // Prefix returns the public part that the key is found by.
 func (s Secret) Prefix() string {
 	parts := strings.SplitN(s.text, "_", 3)

@@ -80,6 +80,23 @@ func (r *Keyring) Authenticate(ctx context.Context, presented string) (Identity,
 	if subtle.ConstantTimeCompare(secret.Hash(r.pepper), key.Hash) != 1 {
 		return Identity{}, invoq.Errorf(invoq.KindUnauthenticated, "the API key is not known")
 	}
+	return r.identify(key)
+}
+
+// Behind returns who the key with the public prefix belongs to, for a session
+// that was opened with it: the session ends with the key.
+func (r *Keyring) Behind(ctx context.Context, prefix string) (Identity, error) {
+	key, err := r.find(ctx, prefix)
+	if invoq.KindOf(err) == invoq.KindNotFound {
+		return Identity{}, invoq.Errorf(invoq.KindUnauthenticated, "the API key is not known")
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	return r.identify(key)
+}
+
+func (r *Keyring) identify(key Key) (Identity, error) {
 	if err := key.Live(r.now()); err != nil {
 		return Identity{}, err
 	}

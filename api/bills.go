@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"invoq"
+	"invoq/billing"
+	"invoq/pricing"
+)
+
+// CalculateBill computes and stores the draft bill of a period.
+func (s *Server) CalculateBill(ctx context.Context, r CalculateBillRequestObject) (CalculateBillResponseObject, error) {
+	t, err := s.DB.FindTenant(ctx, scope(ctx), r.Body.TenantID)
+	if err != nil {
+		return nil, err
+	}
+	period, err := periodOf(t, r.Body.PeriodStart, r.Body.PeriodEnd)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Biller.Calculate(ctx, scope(ctx), string(t.ID), period)
+	if err != nil {
+		return nil, err
+	}
+	return CalculateBill200JSONResponse(calculationJSON(c)), nil
+}
+
+// periodOf reads a period given as days in the tenant's zone or as times.
+func periodOf(t invoq.Tenant, start, end string) (invoq.Interval, error) {
+	zone, err := t.Location()
+	if err != nil {
+		return invoq.Interval{}, err
+	}
+	read := func(field, s string) (time.Time, error) {
+		if day, err := time.Parse(time.DateOnly, s); err == nil {
+			return pricing.FirstInstant(day, zone).UTC(), nil
+		}
+		at, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			return at, invoq.Errorf(invoq.KindUnprocessable,
+				"%s %q is neither a day such as 2026-03-01 nor a time such as 2026-03-01T00:00:00Z", field, s)
+		}
+		return at.UTC(), nil
+	}
+	var i invoq.Interval
+	if i.Start, err = read("period_start", start); err != nil {
+		return i, err
+	}
+	if i.End, err = read("period_end", end); err != nil {
+		return i, err
+	}
+	return i, i.Validate()
+}
+
+// ListBills answers with a page of a tenant's bills.
+func (s *Server) ListBills(ctx context.Context, r ListBillsRequestObject) (ListBillsResponseObject, error) {
+	page, err := pageOf(r.Params.LimitParam, r.Params.AfterParam)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.DB.FindTenant(ctx, scope(ctx), r.TenantPath)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.DB.ListBills(ctx, scope(ctx), t.ID, page)
+	if err != nil {
+		return nil, err
+	}
+	return ListBills200JSONResponse{
+		Items: convert(all, billJSON),
+		Next:  next(all, page, func(b invoq.Bill) string { return string(b.ID) }),
+	}, nil
+}
+
+// GetBill answers with one bill.
+func (s *Server) GetBill(ctx context.Context, r GetBillRequestObject) (GetBillResponseObject, error) {
+	b, err := s.DB.FindBill(ctx, scope(ctx), invoq.BillID(r.Bill))
+	if err != nil {
+		return nil, err
+	}
+	return GetBill200JSONResponse(billJSON(b)), nil
+}
+
+func billJSON(b invoq.Bill) Bill {
+	lines := b.Lines
+	if lines == nil {
+		lines = []BillLine{}
+	}
+	return Bill{
+		ID: string(b.ID), TenantID: string(b.TenantID), PeriodStart: b.Period.Start, PeriodEnd: b.Period.End,
+		Timezone: b.Timezone, Currency: string(b.Currency), PlanID: string(b.PlanID), PlanVersion: b.PlanVersion,
+		Status: BillStatus(b.Status), LineItems: lines, TotalAmount: b.Total, CreatedAt: b.CreatedAt,
+	}
+}
+
+func calculationJSON(c billing.Calculation) Bill {
+	b := billJSON(c.Bill)
+	unpriced := convert(c.Unpriced, unpricedJSON)
+	b.Unpriced = &unpriced
+	b.Warnings = &c.Warnings
+	if c.Warnings == nil {
+		b.Warnings = &[]string{}
+	}
+	return b
+}
+
+func unpricedJSON(u pricing.Unpriced) Unpriced {
+	return Unpriced{Meter: string(u.Meter), Quantity: u.Quantity}
+}

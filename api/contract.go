@@ -1,0 +1,228 @@
+package api
+
+import (
+	"context"
+	_ "embed" // openapi.yaml
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp/fasthttpadaptor"
+
+	"invoq"
+	"invoq/access"
+)
+
+//go:embed openapi.yaml
+var contractYAML []byte
+
+// permissionExtension names the permission of an operation in the contract.
+const permissionExtension = "x-permission"
+
+// contract is openapi.yaml, ready to route and validate by.
+type contract struct {
+	doc    *openapi3.T
+	router routers.Router
+}
+
+func loadContract() (*contract, error) {
+	loader := openapi3.NewLoader()
+	doc, err := loader.LoadFromData(contractYAML)
+	if err != nil {
+		return nil, fmt.Errorf("read openapi.yaml: %w", err)
+	}
+	if err := doc.Validate(loader.Context); err != nil {
+		return nil, fmt.Errorf("validate openapi.yaml: %w", err)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if _, err := permissionOf(op); err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
+		}
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		return nil, fmt.Errorf("route openapi.yaml: %w", err)
+	}
+	return &contract{doc: doc, router: router}, nil
+}
+
+// permissionOf returns the permission that an operation declares.
+func permissionOf(op *openapi3.Operation) (access.Permission, error) {
+	name, _ := op.Extensions[permissionExtension].(string)
+	for _, p := range access.Permissions() {
+		if string(p) == name {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("operation %q declares no permission that there is: %q", op.OperationID, name)
+}
+
+// underContract finds the operation of a request, checks who is asking, and
+// only then validates the request against the contract.
+func (s *Server) underContract(c *fiber.Ctx) error {
+	var r http.Request
+	if err := fasthttpadaptor.ConvertRequest(c.Context(), &r, true); err != nil {
+		return invoq.Errorf(invoq.KindInvalid, "request cannot be read: %v", err)
+	}
+	route, params, err := s.contract.router.FindRoute(&r)
+	if errors.Is(err, routers.ErrMethodNotAllowed) {
+		return fiber.NewError(http.StatusMethodNotAllowed, "this path does not take "+c.Method())
+	}
+	if err != nil {
+		return notFound(c)
+	}
+	permission, err := permissionOf(route.Operation)
+	if err != nil {
+		return err
+	}
+	if permission != access.Public {
+		if _, err := s.authorize(c, permission); err != nil {
+			return err
+		}
+	}
+	body, err := s.jsonBody(c)
+	if err != nil {
+		return err
+	}
+	c.SetUserContext(context.WithValue(c.UserContext(), askedKey{}, asked{accept: c.Get(fiber.HeaderAccept), url: r.URL}))
+	return s.validate(c, route, params, &r, body)
+}
+
+// jsonBody reads a small body, which must not be compressed: what it inflates
+// to would not be bounded.
+func (s *Server) jsonBody(c *fiber.Ctx) ([]byte, error) {
+	if enc := c.Get(fiber.HeaderContentEncoding); enc != "" && !strings.EqualFold(enc, "identity") {
+		return nil, invoq.Errorf(invoq.KindUnsupported, "Content-Encoding %q is not read here", enc)
+	}
+	body, err := readBody(c, jsonBodyBytes)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > 0 {
+		if err := uniqueKeys(body); err != nil {
+			return nil, err
+		}
+	}
+	c.Request().SetBodyRaw(body)
+	return body, nil
+}
+
+func (s *Server) validate(
+	c *fiber.Ctx, route *routers.Route, params map[string]string, r *http.Request, body []byte,
+) error {
+	r.Body = readCloser(body)
+	r.ContentLength = int64(len(body))
+	err := openapi3filter.ValidateRequest(c.UserContext(), &openapi3filter.RequestValidationInput{
+		Request: r, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{
+			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, // Done already.
+			MultiError:         false,
+		},
+	})
+	if err == nil {
+		return c.Next()
+	}
+	return contractError(err)
+}
+
+// contractError says in a sentence what a request breaks: 400 for what cannot
+// be read, 422 for values of the body that are not allowed.
+func contractError(err error) error {
+	var re *openapi3filter.RequestError
+	var se *openapi3.SchemaError
+	var pe *openapi3filter.ParseError
+	schema := errors.As(err, &se)
+	switch {
+	case !errors.As(err, &re):
+		return invoq.Errorf(invoq.KindInvalid, "request does not fit the contract").WithCause(err)
+	case re.Parameter != nil && schema:
+		return invoq.Errorf(invoq.KindInvalid, "parameter %q: %s", re.Parameter.Name, se.Reason)
+	case re.Parameter != nil:
+		return invoq.Errorf(invoq.KindInvalid, "parameter %q: %s", re.Parameter.Name, short(re))
+	case schema:
+		return invoq.Errorf(invoq.KindUnprocessable, "body: %s", schemaReason(se))
+	case strings.Contains(re.Reason, "header Content-Type"):
+		return invoq.Errorf(invoq.KindUnsupported, "send the body as application/json")
+	case errors.As(err, &pe):
+		return invoq.Errorf(invoq.KindInvalid, "body is not JSON: %v", pe.RootCause())
+	}
+	return invoq.Errorf(invoq.KindInvalid, "body: %s", short(re))
+}
+
+func schemaReason(e *openapi3.SchemaError) string {
+	if at := strings.Join(e.JSONPointer(), "/"); at != "" {
+		return fmt.Sprintf("%q: %s", at, e.Reason)
+	}
+	return e.Reason
+}
+
+func short(e *openapi3filter.RequestError) string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return e.Reason
+}
+
+// uniqueKeys refuses JSON that names a key twice, which readers understand in
+// different ways, and anything behind the first value.
+func uniqueKeys(body []byte) error {
+	dec := json.NewDecoder(strings.NewReader(string(body)))
+	dec.UseNumber()
+	if err := uniqueKeysOf(dec, 0); err != nil {
+		return err
+	}
+	if dec.More() {
+		return invoq.Errorf(invoq.KindInvalid, "body has more than one JSON value")
+	}
+	return nil
+}
+
+// maxNesting bounds the depth of a JSON body.
+const maxNesting = 32
+
+func uniqueKeysOf(dec *json.Decoder, depth int) error {
+	tok, err := dec.Token()
+	if err != nil {
+		return invoq.Errorf(invoq.KindInvalid, "body is not JSON: %v", err)
+	}
+	open, ok := tok.(json.Delim)
+	if !ok {
+		return nil
+	}
+	if depth == maxNesting {
+		return invoq.Errorf(invoq.KindInvalid, "body is nested deeper than %d", maxNesting)
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		if open == '{' {
+			tok, err := dec.Token()
+			if err != nil {
+				return invoq.Errorf(invoq.KindInvalid, "body is not JSON: %v", err)
+			}
+			key, _ := tok.(string)
+			if seen[key] {
+				return invoq.Errorf(invoq.KindInvalid, "body names %q twice", key)
+			}
+			seen[key] = true
+		}
+		if err := uniqueKeysOf(dec, depth+1); err != nil {
+			return err
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return invoq.Errorf(invoq.KindInvalid, "body is not JSON: %v", err)
+	}
+	return nil
+}
+
+// scope returns whose rows the caller may touch.
+func scope(ctx context.Context) invoq.Scope { return identity(ctx).Scope() }

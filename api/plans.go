@@ -1,0 +1,185 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"invoq"
+	"invoq/pricing"
+)
+
+// ListPlans answers with a page of plans.
+func (s *Server) ListPlans(ctx context.Context, r ListPlansRequestObject) (ListPlansResponseObject, error) {
+	page, err := pageOf(r.Params.LimitParam, r.Params.AfterParam)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.DB.ListPlans(ctx, scope(ctx), page)
+	if err != nil {
+		return nil, err
+	}
+	items, err := plansJSON(all)
+	if err != nil {
+		return nil, err
+	}
+	return ListPlans200JSONResponse{
+		Items: items, Next: next(all, page, func(p invoq.Plan) string { return string(p.ID) }),
+	}, nil
+}
+
+// CreatePlan stores the first version of a plan.
+func (s *Server) CreatePlan(ctx context.Context, r CreatePlanRequestObject) (CreatePlanResponseObject, error) {
+	p, err := s.planOf(ctx, *r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = s.DB.CreatePlan(ctx, scope(ctx), p, string(identity(ctx).KeyID)); err != nil {
+		return nil, err
+	}
+	out, err := planJSON(p)
+	return CreatePlan201JSONResponse(out), err
+}
+
+// GetPlan answers with the newest version of a plan.
+func (s *Server) GetPlan(ctx context.Context, r GetPlanRequestObject) (GetPlanResponseObject, error) {
+	p, err := s.DB.FindPlan(ctx, scope(ctx), invoq.PlanID(r.PlanPath))
+	if err != nil {
+		return nil, err
+	}
+	out, err := planJSON(p)
+	return GetPlan200JSONResponse(out), err
+}
+
+// ChangePlan stores a new version of a plan.
+func (s *Server) ChangePlan(ctx context.Context, r ChangePlanRequestObject) (ChangePlanResponseObject, error) {
+	to, err := s.planOf(ctx, *r.Body)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.DB.ChangePlan(ctx, scope(ctx), invoq.PlanID(r.PlanPath), string(identity(ctx).KeyID),
+		func(p *invoq.Plan) error {
+			*p = to
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	out, err := planJSON(p)
+	return ChangePlan200JSONResponse(out), err
+}
+
+// RetirePlan stores an inactive version of a plan.
+func (s *Server) RetirePlan(ctx context.Context, r RetirePlanRequestObject) (RetirePlanResponseObject, error) {
+	p, err := s.DB.ChangePlan(ctx, scope(ctx), invoq.PlanID(r.PlanPath), string(identity(ctx).KeyID),
+		func(p *invoq.Plan) error {
+			p.Active = false
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	out, err := planJSON(p)
+	return RetirePlan200JSONResponse(out), err
+}
+
+// ListPlanVersions answers with all versions of a plan.
+func (s *Server) ListPlanVersions(
+	ctx context.Context, r ListPlanVersionsRequestObject,
+) (ListPlanVersionsResponseObject, error) {
+	all, err := s.DB.PlanVersions(ctx, scope(ctx), invoq.PlanID(r.PlanPath))
+	if err != nil {
+		return nil, err
+	}
+	items, err := plansJSON(all)
+	return ListPlanVersions200JSONResponse{Items: items}, err
+}
+
+// flat is a price of the short form, which a plan's rates say in full.
+type flat struct {
+	meter       invoq.Meter
+	price, free **Decimal
+}
+
+// planOf reads a plan from either form, or both for different meters.
+func (s *Server) planOf(ctx context.Context, b NewPlan) (invoq.Plan, error) {
+	p := invoq.Plan{Name: b.Name, Currency: invoq.Currency(b.Currency), Active: derefOr(b.Active, true)}
+	if deref(b.TenantID) != "" {
+		t, err := s.DB.FindTenant(ctx, scope(ctx), *b.TenantID)
+		if err != nil {
+			return p, err
+		}
+		p.TenantID = t.ID
+	}
+	for _, f := range []flat{
+		{invoq.Invocations, &b.PricePerInvocation, &b.FreeTierInvocations},
+		{invoq.MBMs, &b.PricePerMbMs, &b.FreeTierMbMs},
+		{invoq.CPUMs, &b.PricePerCPUMs, nil},
+		{invoq.ColdStarts, &b.PricePerColdStart, nil},
+	} {
+		rate := invoq.Rate{Meter: f.meter}
+		if f.free != nil {
+			rate.FreePerMonth = deref(*f.free)
+		}
+		if *f.price == nil {
+			if !rate.FreePerMonth.IsZero() {
+				return p, invoq.Errorf(invoq.KindUnprocessable, "free units of %s need a price of %s", f.meter, f.meter)
+			}
+			continue
+		}
+		rate.Price = **f.price
+		p.Rates = append(p.Rates, rate)
+	}
+	rates, err := json.Marshal(derefOr(b.Rates, []Rate{}))
+	if err != nil {
+		return p, fmt.Errorf("read rates: %w", err)
+	}
+	full, err := pricing.ParsePlan(fmt.Appendf(nil, `{"name":%q,"currency":%q,"rates":%s}`, "rates", b.Currency, rates))
+	if err != nil {
+		return p, err
+	}
+	p.Rates = append(p.Rates, full.Rates...)
+	return p, pricing.Validate(p)
+}
+
+func plansJSON(all []invoq.Plan) ([]Plan, error) {
+	out := make([]Plan, len(all))
+	for i, p := range all {
+		var err error
+		if out[i], err = planJSON(p); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// planJSON writes a plan in both forms; the short one where it says it all.
+func planJSON(p invoq.Plan) (Plan, error) {
+	out := Plan{
+		ID: string(p.ID), Version: p.Version, Name: p.Name, TenantID: optional(string(p.TenantID)),
+		Currency: string(p.Currency), Active: p.Active, CreatedAt: p.CreatedAt, Rates: []Rate{},
+	}
+	for _, r := range p.Rates {
+		raw, err := json.Marshal(r)
+		if err != nil {
+			return out, fmt.Errorf("write rate: %w", err)
+		}
+		out.Rates = append(out.Rates, raw)
+	}
+	for _, f := range []flat{
+		{invoq.Invocations, &out.PricePerInvocation, &out.FreeTierInvocations},
+		{invoq.MBMs, &out.PricePerMbMs, &out.FreeTierMbMs},
+		{invoq.CPUMs, &out.PricePerCPUMs, nil},
+		{invoq.ColdStarts, &out.PricePerColdStart, nil},
+	} {
+		r, ok := p.Rate(f.meter)
+		if !ok || !r.Where.IsZero() || !r.Per.IsZero() {
+			continue
+		}
+		*f.price = &r.Price
+		if f.free != nil {
+			*f.free = &r.FreePerMonth
+		}
+	}
+	return out, nil
+}

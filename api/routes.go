@@ -1,0 +1,55 @@
+package api
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"invoq/access"
+)
+
+// routes lists every way in. What stands in openapi.yaml is registered by the
+// generated code and guarded by the contract; all else is here, each with the
+// permission it needs.
+func (s *Server) routes() {
+	app := s.app
+	app.Use(s.observe, s.recoverPanic, refuseSmuggling, refuseKeyInURL, secureHeaders)
+
+	// Probes and the server's own metrics.
+	app.Get("/healthz", s.open(s.alive))
+	app.Get("/readyz", s.open(s.ready))
+	app.Get("/metrics", s.open(s.metrics))
+
+	// Samples in.
+	app.Post("/api/v1/write", s.may(access.WriteSamples, s.remoteWrite))
+
+	// Samples out: the Prometheus HTTP API.
+	for path, h := range map[string]fiber.Handler{
+		"/api/v1/query":       s.promQuery,
+		"/api/v1/query_range": s.promQueryRange,
+		"/api/v1/series":      s.promSeries,
+		"/api/v1/labels":      s.promLabels,
+	} {
+		app.Get(path, s.mayProm(h))
+		app.Post(path, s.mayProm(h))
+	}
+	app.Get("/api/v1/label/:name/values", s.mayProm(s.promLabelValues))
+	app.Get("/api/v1/metadata", s.mayProm(s.promMetadata))
+	app.Get("/api/v1/status/buildinfo", s.mayProm(s.promBuildInfo))
+
+	// The contract, and its documentation.
+	app.Get("/openapi.yaml", s.open(s.openAPI))
+	app.Get("/docs", s.open(s.docs))
+	app.Get("/assets/+", s.open(s.asset))
+
+	// Pages.
+	app.Get("/login", s.open(s.loginPage))
+	app.Post("/login", s.open(s.login))
+	app.Get("/login/:ticket", s.open(s.loginByTicket))
+	app.Post("/logout", s.open(s.logout))
+	app.Get("/", s.page(access.ReadUsage, s.home))
+	app.Get("/tenants/:tenant", s.page(access.ReadUsage, s.tenantPage))
+
+	// Everything else is the contract's.
+	app.Use("/api/v1", s.underContract)
+	RegisterHandlers(app, NewStrictHandler(s, nil))
+	app.Use(notFound)
+}

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"invoq/access"
+	"invoq/billing"
+	"invoq/dashboards"
+	"invoq/ingest"
+	"invoq/metering"
+	"invoq/postgres"
+	"invoq/tsdb"
+)
+
+// Limits of the HTTP server. Bodies of the contract are small; pushed samples
+// have limits of their own (ingest.Limits).
+const (
+	readTimeout     = 10 * time.Second
+	writeTimeout    = 60 * time.Second
+	idleTimeout     = 60 * time.Second
+	headerBytes     = 16 << 10
+	jsonBodyBytes   = 1 << 20
+	maxConnections  = 4096
+	requestDeadline = 50 * time.Second
+)
+
+// Parts are the rooms that the API opens doors to. All are required.
+type Parts struct {
+	DB         *postgres.DB
+	Keyring    *access.Keyring
+	Sessions   *access.Sessions
+	Pepper     []byte // what keys are hashed with
+	Receiver   *ingest.Receiver
+	Tenancy    ingest.Tenancy
+	Store      *tsdb.Store
+	Queries    *tsdb.Queries
+	Aggregator *metering.Aggregator
+	Biller     *billing.Biller
+	Pages      *dashboards.Pages
+	Metrics    *metrics.Set
+	// Gatherers are further sources for /metrics.
+	Gatherers prometheus.Gatherers
+	Log       *slog.Logger
+	Now       func() time.Time
+	Version   string
+	// Secure marks cookies as for https only.
+	Secure bool
+}
+
+// Server is the HTTP server.
+type Server struct {
+	Parts
+	app      *fiber.App
+	contract *contract
+	tenants  *tenantNames
+	m        httpMetrics
+}
+
+// New returns a server that does not listen yet. It fails when the contract has
+// an operation without a permission.
+func New(p Parts) (*Server, error) {
+	s := &Server{Parts: p, tenants: newTenantNames(p.DB), m: newHTTPMetrics(p.Metrics)}
+	var err error
+	if s.contract, err = loadContract(); err != nil {
+		return nil, fmt.Errorf("load the contract: %w", err)
+	}
+	s.app = fiber.New(fiber.Config{
+		AppName:               "Invoq",
+		DisableStartupMessage: true,
+		ErrorHandler:          s.renderError,
+		// Strings handed to handlers stay as they are when the request is over.
+		Immutable: true,
+		// Bodies are read by handlers that know who is asking, not before.
+		StreamRequestBody:            true,
+		DisablePreParseMultipartForm: true,
+		BodyLimit:                    p.Receiver.Limits().WireBytes,
+		ReadBufferSize:               headerBytes,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		Concurrency:                  maxConnections,
+	})
+	s.routes()
+	return s, nil
+}
+
+// Serve answers requests on the listener until Shutdown, then returns nil.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.app.Listener(l); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("serve http: %w", err)
+	}
+	return nil
+}
+
+// Shutdown takes no more requests and waits for those under way.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.app.ShutdownWithContext(ctx); err != nil {
+		return fmt.Errorf("shut down http: %w", err)
+	}
+	return nil
+}

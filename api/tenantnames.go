@@ -1,0 +1,54 @@
+package api
+
+import (
+	"context"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"invoq"
+	"invoq/postgres"
+)
+
+// maxTenantNames bounds the cache of ids.
+const maxTenantNames = 100_000
+
+// tenantNames turns what a header names, an id or a name, into a tenant's name.
+// Names need not exist yet: tenants register themselves with their samples. Ids
+// do, and never change, so they are looked up once.
+type tenantNames struct {
+	db *postgres.DB
+
+	mu   sync.Mutex
+	byID map[string]invoq.TenantName
+}
+
+func newTenantNames(db *postgres.DB) *tenantNames {
+	return &tenantNames{db: db, byID: map[string]invoq.TenantName{}}
+}
+
+func (n *tenantNames) name(ctx context.Context, idOrName string) (invoq.TenantName, error) {
+	if err := invoq.ValidateName("tenant in "+orgHeader, idOrName); err != nil {
+		return "", err
+	}
+	if _, err := uuid.Parse(idOrName); err != nil {
+		return invoq.TenantName(idOrName), nil
+	}
+	n.mu.Lock()
+	name, ok := n.byID[idOrName]
+	n.mu.Unlock()
+	if ok {
+		return name, nil
+	}
+	t, err := n.db.FindTenant(ctx, invoq.Everyone(), idOrName)
+	if err != nil {
+		return "", err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.byID) >= maxTenantNames {
+		clear(n.byID)
+	}
+	n.byID[idOrName] = t.Name
+	return t.Name, nil
+}
