@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
-	"runtime/debug"
+	"os/signal"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -12,55 +16,82 @@ import (
 
 // cli is the command line: one field a subcommand.
 type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Health  healthCmd  `cmd:"" help:"Ask a running server whether it works."`
 	Version versionCmd `cmd:"" help:"Print the version and what it was built with."`
 }
 
-type versionCmd struct {
-	JSON bool `help:"Print JSON."`
-}
+const description = `Meters, prices and attributes what serverless functions consume.
+
+Every flag can also be given by the environment variable beside it, or in a YAML file named with --config.`
 
 func main() {
-	os.Exit(run(os.Args[1:]))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
 }
 
+// stdio is where a command reads and writes.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// exited is how the parser says that it is done, after --help.
+type exited int
+
 // run parses and executes one command line and returns the exit code.
-func run(args []string) int {
+func run(ctx context.Context, args []string, std stdio) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(exited)
+			if !ok {
+				panic(r)
+			}
+			code = int(e)
+		}
+	}()
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("invoq"),
-		kong.Description("Meters, prices, attributes and forecasts what serverless functions consume."),
-		kong.UsageOnError(),
+		kong.Description(description),
+		kong.Writers(std.out, std.err),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(std),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
 		panic("BUG: command line: " + err.Error())
 	}
-	ctx, err := parser.Parse(args)
-	if err != nil {
-		parser.FatalIfErrorf(err)
+	k, err := parser.Parse(args)
+	if err == nil {
+		err = k.Run()
 	}
-	if err := ctx.Run(); err != nil {
-		fmt.Fprintf(os.Stderr, "invoq: %v\n", err)
-		return exitCode(err)
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Fprintf(std.err, "invoq: %v\n", err)
+	if _, ok := errors.AsType[*kong.ParseError](err); ok {
+		fmt.Fprintln(std.err, "invoq: see invoq --help")
+		return exitUsage
+	}
+	return exitCode(err)
 }
 
-// exitCode is the one table from kinds of error to exit codes.
+// Exit codes beside 0.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// exitCode is the one table from kinds of error to exit codes: 2 for what the
+// caller got wrong, 1 for the rest.
 func exitCode(err error) int {
 	switch invoq.KindOf(err) {
-	case invoq.KindInvalid, invoq.KindUnprocessable, invoq.KindNotFound:
-		return 2
+	case invoq.KindInvalid, invoq.KindUnprocessable, invoq.KindNotFound, invoq.KindConflict:
+		return exitUsage
 	}
-	return 1
-}
-
-// Run prints the version.
-func (v *versionCmd) Run() error {
-	info, _ := debug.ReadBuildInfo()
-	if v.JSON {
-		fmt.Printf("{\"version\":%q,\"go\":%q}\n", info.Main.Version, info.GoVersion)
-		return nil
-	}
-	fmt.Printf("invoq %s %s\n", info.Main.Version, info.GoVersion)
-	return nil
+	return exitFailure
 }

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"invoq"
+	"invoq/access"
+	"invoq/api"
+	"invoq/billing"
+	"invoq/dashboards"
+	"invoq/ingest"
+	"invoq/jobs"
+	"invoq/metering"
+	"invoq/postgres"
+	"invoq/postgres/private"
+	"invoq/tsdb"
+	"invoq/tsdb/exact"
+)
+
+// house is the server put together: each part is opened after what it stands
+// on, and closed before it.
+type house struct {
+	cfg  *serveCmd
+	log  *slog.Logger
+	life lifecycle
+	dir  string
+	set  *metrics.Set
+
+	listener   net.Listener
+	database   *private.Server // nil with a database of the user's
+	db         *postgres.DB
+	pepper     []byte
+	keyring    *access.Keyring
+	sessions   *access.Sessions
+	profiles   exact.Profiles
+	store      *tsdb.Store
+	aggregator *metering.Aggregator
+	server     *api.Server
+}
+
+func (h *house) open(ctx context.Context) (err error) {
+	h.set = metrics.NewSet()
+	if h.dir, err = h.cfg.dataDir(); err != nil {
+		return err
+	}
+	// What only the user can mend is found before anything is started.
+	if h.profiles, err = h.cfg.profiles(); err != nil {
+		return err
+	}
+	if h.listener, err = h.cfg.listen(ctx); err != nil {
+		return err
+	}
+	h.life.add("listener", func(context.Context) error {
+		h.listener.Close() // The HTTP server has closed it already, if it ever ran.
+		return nil
+	})
+	for _, open := range []func(context.Context) error{
+		h.openDatabase, h.openAccess, h.openStore, h.openMetering, h.openAPI,
+	} {
+		if err := open(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *house) openDatabase(ctx context.Context) error {
+	url := h.cfg.DatabaseURL
+	if url == "" {
+		var err error
+		h.database, err = private.Start(ctx, private.Config{
+			Dir: filepath.Join(h.dir, "postgres"), BinDir: h.cfg.PostgresBin, Logger: h.log.With("part", "postgres"),
+		})
+		if err != nil {
+			return fmt.Errorf("start the private database: %w", err)
+		}
+		h.life.add("private database", h.database.Stop)
+		url = h.database.URL()
+	}
+	db, err := postgres.Open(ctx, url, h.log)
+	if err != nil {
+		return err
+	}
+	h.db = db
+	h.life.add("database", func(context.Context) error {
+		db.Close()
+		return nil
+	})
+	db.Measure(h.set)
+	return nil
+}
+
+func (h *house) openAccess(ctx context.Context) error {
+	var err error
+	if h.pepper, err = h.db.Secret(ctx, "api keys"); err != nil {
+		return err
+	}
+	cookies, err := h.db.Secret(ctx, "sessions")
+	if err != nil {
+		return err
+	}
+	h.keyring = access.NewKeyring(h.db, h.pepper, time.Now)
+	h.sessions = access.NewSessions(h.keyring, cookies, time.Now)
+	path, err := ensureOwnerKey(ctx, h.db, h.pepper, h.dir, h.cfg.NewOwnerKey)
+	if err != nil {
+		return err
+	}
+	if path != "" {
+		h.log.Info("wrote an owner API key; keep it safe", "file", path)
+	}
+	return nil
+}
+
+func (h *house) openStore(context.Context) error {
+	interval, err := h.cfg.syncInterval()
+	if err != nil {
+		return err
+	}
+	cfg := tsdb.DefaultConfig(filepath.Join(h.dir, "tsdb"))
+	cfg.Retention, cfg.Lateness = time.Duration(h.cfg.Retention), time.Duration(h.cfg.Lateness)
+	cfg.SyncInterval = interval
+	cfg.SeriesPerTenant = h.cfg.SeriesPerTenant
+	cfg.Billable = h.profiles.Billable
+	started := time.Now()
+	if h.store, err = tsdb.Open(cfg, h.log); err != nil {
+		return err
+	}
+	h.log.Info("opened the TSDB", "dir", cfg.Dir, "dur", time.Since(started))
+	h.life.add("tsdb", h.store.Close)
+	return nil
+}
+
+func (h *house) openMetering(ctx context.Context) error {
+	h.aggregator = metering.New(metering.Config{SkipFirstSight: h.cfg.FirstSight == "skip"},
+		h.store, h.db, h.profiles, h.log, h.set)
+	runner, err := jobs.New(h.db.Pool(), h.log, jobs.Periodic{
+		Name: "aggregate", Every: invoq.Window5m.Duration(), Timeout: time.Hour,
+		Run: func(ctx context.Context, slot time.Time) error {
+			_, err := h.aggregator.Run(ctx, slot)
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := runner.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	h.life.add("jobs", runner.Stop)
+	return nil
+}
+
+func (h *house) openAPI(context.Context) error {
+	pages, err := dashboards.New()
+	if err != nil {
+		return err
+	}
+	own, _ := version()
+	h.server, err = api.New(api.Parts{
+		DB: h.db, Keyring: h.keyring, Sessions: h.sessions, Pepper: h.pepper,
+		Receiver: ingest.NewReceiver(h.store.Writer(), ingest.DefaultLimits(), h.set),
+		Tenancy:  h.cfg.tenancy(),
+		Store:    h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
+		Aggregator: h.aggregator, Biller: billing.New(h.db), Pages: pages,
+		Metrics: h.set, Gatherers: prometheus.Gatherers{h.store.Registry()},
+		Log: h.log, Now: time.Now, Version: own, Secure: h.cfg.SecureCookies,
+	})
+	return err
+}
+
+func (s *serveCmd) tenancy() ingest.Tenancy {
+	t := ingest.Tenancy{Namespaces: map[string]invoq.TenantName{}, Fallback: invoq.TenantName(s.DefaultTenant)}
+	for namespace, tenant := range s.TenantMap {
+		t.Namespaces[namespace] = invoq.TenantName(tenant)
+	}
+	return t
+}
+
+// serve answers requests until the context ends or a part fails for good.
+func (h *house) serve(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- h.server.Serve(h.listener) }()
+	h.life.add("http", func(ctx context.Context) error {
+		if err := h.server.Shutdown(ctx); err != nil {
+			return err
+		}
+		return <-served
+	})
+	h.announce()
+	var gone <-chan struct{}
+	if h.database != nil {
+		gone = h.database.Done()
+	}
+	select {
+	case <-ctx.Done():
+		h.log.Info("stopping")
+		return nil
+	case err := <-served:
+		served <- nil
+		return err
+	case <-h.store.Failed():
+		return fmt.Errorf("the TSDB can take no more samples: %w", h.store.Health())
+	case <-gone:
+		return fmt.Errorf("the private database has ended: %w", h.database.Err())
+	}
+}
+
+// announce says where the server is, with a link that signs in once when the
+// owner's key is at hand.
+func (h *house) announce() {
+	address := "http://" + h.listener.Addr().String()
+	h.log.Info("serving", "address", address)
+	if secret, err := readOwnerKey(h.dir); err == nil {
+		h.log.Info("open this link once, within 15 minutes, to see the pages",
+			"link", address+"/login/"+h.sessions.Ticket(secret.Prefix()))
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"invoq"
+	"invoq/access"
+	"invoq/postgres"
+)
+
+// ownerKeyFile is where the first owner key is written, in the data folder.
+const ownerKeyFile = "owner.key"
+
+// ensureOwnerKey makes an owner key when there is none, or when another is
+// asked for, and writes it to the data folder, readable by its owner only. It
+// returns the file's path when a key was written.
+func ensureOwnerKey(ctx context.Context, db *postgres.DB, pepper []byte, dir string, another bool) (string, error) {
+	has, err := db.HasOwnerKey(ctx)
+	if err != nil || has && !another {
+		return "", err
+	}
+	secret := access.NewSecret()
+	path := filepath.Join(dir, ownerKeyFile)
+	// The file comes first: a key that is in force must not be lost.
+	if err := writePrivate(path, secret.Reveal()+"\n"); err != nil {
+		return "", fmt.Errorf("write owner key: %w", err)
+	}
+	_, err = db.CreateKey(ctx, invoq.Everyone(), access.Key{
+		Name: "owner", Role: access.Owner, Prefix: secret.Prefix(), Hash: secret.Hash(pepper),
+	})
+	return path, err
+}
+
+// writePrivate writes a file that only its owner can read, all or nothing.
+func writePrivate(path, content string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// readOwnerKey returns the key in the data folder's file.
+func readOwnerKey(dir string) (access.Secret, error) {
+	b, err := os.ReadFile(filepath.Join(dir, ownerKeyFile))
+	if err != nil {
+		return access.Secret{}, fmt.Errorf("read owner key: %w", err)
+	}
+	return access.ParseSecret(strings.TrimSpace(string(b)))
+}

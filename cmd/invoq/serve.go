@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"invoq"
+	"invoq/tsdb/exact"
+)
+
+// shutdownTime bounds a graceful shutdown.
+const shutdownTime = 30 * time.Second
+
+// serveCmd is the server. Its flags are the configuration.
+type serveCmd struct {
+	Config configFile `help:"YAML file of settings; keys are flags without the dashes." env:"INVOQ_CONFIG" placeholder:"FILE"`
+
+	Data        string `default:"data" env:"INVOQ_DATA" help:"Folder for all that is kept." placeholder:"DIR"`
+	Listen      string `default:"127.0.0.1:8080" env:"INVOQ_LISTEN" help:"Address to listen on." placeholder:"ADDR"`
+	DatabaseURL string `env:"INVOQ_DATABASE_URL" help:"Postgres to use, as postgres://user:password@host/db. Without it a private one runs in the data folder." placeholder:"URL"`
+	PostgresBin string `env:"INVOQ_POSTGRES_BIN" help:"Folder of the Postgres server's programs, when they are not found." placeholder:"DIR"`
+
+	Retention       duration `default:"15d" env:"INVOQ_RETENTION" help:"How long raw samples are kept; usage and bills are kept for ever."`
+	Lateness        duration `default:"2h" env:"INVOQ_LATENESS" help:"How old a sample may be when it comes. Windows close after it."`
+	Durability      string   `default:"fsync" env:"INVOQ_DURABILITY" help:"fsync: samples are on disk before they are acknowledged. async:1s: within a second."`
+	SeriesPerTenant int      `default:"1000000" env:"INVOQ_SERIES_PER_TENANT" help:"How many active series one tenant may have."`
+
+	TenantMap     map[string]string `env:"INVOQ_TENANT_MAP" help:"Which tenant owns a Kubernetes namespace, for keys that may write for all: NAMESPACE=TENANT;… with * for any namespace or for its own name." placeholder:"NS=TENANT"`
+	DefaultTenant string            `default:"default" env:"INVOQ_DEFAULT_TENANT" help:"Tenant of samples of such keys that name none."`
+	FirstSight    string            `default:"count" enum:"count,skip" env:"INVOQ_FIRST_SIGHT" help:"Whether first samples whose start nobody tells count while their tenant is newly watched: count, or skip for fleets that have long been running."`
+	Profiles      string            `env:"INVOQ_PROFILES" help:"YAML file of metric profiles that replaces the built-in ones." placeholder:"FILE"`
+
+	SecureCookies bool   `env:"INVOQ_SECURE_COOKIES" help:"Keep the pages' cookies to https; set it behind a proxy that speaks TLS."`
+	NewOwnerKey   bool   `help:"Make another owner key and write it to the data folder."`
+	LogLevel      string `default:"info" enum:"debug,info,warn,error" env:"INVOQ_LOG_LEVEL" help:"debug, info, warn or error."`
+	LogFormat     string `default:"text" enum:"text,json" env:"INVOQ_LOG_FORMAT" help:"text or json."`
+}
+
+// Help shows how the command is used.
+func (s *serveCmd) Help() string {
+	return `Takes samples by Prometheus remote write, counts usage, prices it and shows it.
+
+  invoq serve                              everything in ./data, on 127.0.0.1:8080
+  invoq serve --data /var/lib/invoq --listen :8080
+  invoq serve --database-url postgres://invoq:secret@db/invoq
+  invoq serve --tenant-map 'shop=acme;*=*' namespace shop is acme's, others are tenants themselves
+
+The first start writes an owner API key to owner.key in the data folder and logs where.`
+}
+
+// Run serves until the context ends.
+func (s *serveCmd) Run(ctx context.Context, std stdio) error {
+	log := s.logger(std.err)
+	h := &house{cfg: s, log: log, life: lifecycle{log: log}}
+	err := h.open(ctx)
+	if err == nil {
+		err = h.serve(ctx)
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	return errors.Join(err, h.life.shutdown(closing))
+}
+
+func (s *serveCmd) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		panic("BUG: log level " + s.LogLevel)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// dataDir makes the data folder and returns its absolute path.
+func (s *serveCmd) dataDir() (string, error) {
+	dir, err := filepath.Abs(s.Data)
+	if err != nil {
+		return "", fmt.Errorf("find data folder: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("create data folder: %w", err)
+	}
+	return dir, nil
+}
+
+// syncInterval reads --durability: 0 syncs before every acknowledgement.
+func (s *serveCmd) syncInterval() (time.Duration, error) {
+	if s.Durability == "fsync" {
+		return 0, nil
+	}
+	var d duration
+	every, ok := strings.CutPrefix(s.Durability, "async:")
+	if !ok || d.UnmarshalText([]byte(every)) != nil || d <= 0 {
+		return 0, invoq.Errorf(invoq.KindUnprocessable, "durability %q is neither fsync nor async:1s", s.Durability)
+	}
+	return time.Duration(d), nil
+}
+
+func (s *serveCmd) profiles() (exact.Profiles, error) {
+	if s.Profiles == "" {
+		return exact.BuiltinProfiles(), nil
+	}
+	b, err := os.ReadFile(s.Profiles)
+	if err != nil {
+		return nil, invoq.Errorf(invoq.KindUnprocessable, "read metric profiles: %v", err)
+	}
+	return exact.ParseProfiles(b)
+}
+
+func (s *serveCmd) listen(ctx context.Context) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", s.Listen)
+	if err != nil {
+		return nil, invoq.Errorf(invoq.KindUnprocessable, "cannot listen on %s: %v; choose another address with --listen", s.Listen, err)
+	}
+	return l, nil
+}
