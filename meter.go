@@ -1,5 +1,7 @@
 package invoq
 
+import "slices"
+
 // Meter is a countable quantity of function usage.
 type Meter string
 
@@ -21,10 +23,8 @@ func Meters() []Meter {
 
 // Validate returns an error of KindUnprocessable for a name that is no meter.
 func (m Meter) Validate() error {
-	for _, known := range Meters() {
-		if m == known {
-			return nil
-		}
+	if slices.Contains(Meters(), m) {
+		return nil
 	}
 	return Errorf(KindUnprocessable, "meter %q is not one of %v", string(m), Meters())
 }

@@ -2,11 +2,12 @@ package invoq
 
 import "time"
 
-// ServiceID and RevisionID are lower-case UUIDs; zero values are invalid.
-type (
-	ServiceID  string
-	RevisionID string
-)
+// ServiceID identifies a service: a lower-case UUID. The zero value is invalid.
+type ServiceID string
+
+// RevisionID identifies a revision: a lower-case UUID. The zero value is
+// invalid.
+type RevisionID string
 
 // DefaultRevision names the revision of a service whose series carry none.
 const DefaultRevision = "default"
