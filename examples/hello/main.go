@@ -20,7 +20,8 @@ func main() {
 func hello(w http.ResponseWriter, r *http.Request) {
 	name := cmp.Or(r.URL.Query().Get("name"), "World")
 	if len(name) > maxNameBytes {
-		http.Error(w, fmt.Sprintf("name has more than %d bytes", maxNameBytes), http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("name has more than %d bytes", maxNameBytes),
+			http.StatusBadRequest)
 		return
 	}
 	// Plain text that no browser may take for anything else: the name is the

@@ -62,7 +62,8 @@ func (f Function) run(ctx context.Context, getenv func(string) string, log *slog
 		return fmt.Errorf("listen on %q: %w", addr, err)
 	}
 	id := f.identity(getenv)
-	log.Info("function listens", "service", id.Service, "revision", id.Revision, "addr", ln.Addr().String())
+	log.Info("function listens",
+		"service", id.Service, "revision", id.Revision, "addr", ln.Addr().String())
 	return f.serve(ctx, ln, id, log)
 }
 

@@ -36,12 +36,14 @@ func TestIdentity(t *testing.T) {
 		}
 	}
 	f(nil, identity{"waiter", "waiter-00001"})
-	f(map[string]string{"K_SERVICE": "pay", "K_REVISION": "pay-00007"}, identity{"pay", "pay-00007"})
+	f(map[string]string{"K_SERVICE": "pay", "K_REVISION": "pay-00007"},
+		identity{"pay", "pay-00007"})
 }
 
 func TestRunRefusesABadPort(t *testing.T) {
 	bad := func(string) string { return "-1" }
-	if err := (Function{Name: "f"}).run(t.Context(), bad, slog.New(slog.DiscardHandler)); err == nil {
+	err := Function{Name: "f"}.run(t.Context(), bad, slog.New(slog.DiscardHandler))
+	if err == nil {
 		t.Error("a port of -1 was accepted")
 	}
 }

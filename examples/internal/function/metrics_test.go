@@ -59,8 +59,8 @@ func TestSeriesBeforeTheFirstInvocation(t *testing.T) {
 	expect(t, got, "waiter_errors_total"+labels, 0)
 	expect(t, got, "waiter_cold_starts_total"+labels, 0)
 	expect(t, got, "waiter_request_duration_seconds_count"+labels, 0)
-	if got["waiter_memory_usage_bytes"+labels] < 1<<20 {
-		t.Errorf("memory is %v bytes, want what a Go process holds", got["waiter_memory_usage_bytes"+labels])
+	if held := got["waiter_memory_usage_bytes"+labels]; held < 1<<20 {
+		t.Errorf("memory is %v bytes, want what a Go process holds", held)
 	}
 	if got["waiter_cpu_seconds_total"+labels] <= 0 {
 		t.Error("the process used no CPU time")
