@@ -1,0 +1,217 @@
+package deploy_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+// read decodes a YAML file; fields that the type lacks are passed over.
+func read[T any](t *testing.T, path string) T {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc T
+	if err := yaml.Unmarshal(content, &doc); err != nil {
+		t.Fatalf("read %s: %v", path, err)
+	}
+	return doc
+}
+
+// pinned matches an image with a version of two numbers or more: a tag that
+// moves with every release is no version.
+var pinned = regexp.MustCompile(`^[a-z0-9./-]+:v?\d+\.\d+(\.\d+)?$`)
+
+func TestPinned(t *testing.T) {
+	f := func(image string, want bool) {
+		t.Helper()
+		if got := pinned.MatchString(image); got != want {
+			t.Errorf("%q is pinned: %t, want %t", image, got, want)
+		}
+	}
+	f("postgres:15.18", true)
+	f("prom/prometheus:v3.15.0", true)
+	f("postgres", false)
+	f("postgres:15", false)
+	f("postgres:latest", false)
+}
+
+type prometheusConfig struct {
+	RemoteWrite []struct {
+		URL           string
+		Authorization struct {
+			CredentialsFile string `yaml:"credentials_file"`
+		}
+		QueueConfig struct {
+			RetryOn429 bool `yaml:"retry_on_http_429"`
+		} `yaml:"queue_config"`
+		Relabel []struct {
+			SourceLabels []string `yaml:"source_labels"`
+			Action       string
+			Regex        string
+		} `yaml:"write_relabel_configs"`
+	} `yaml:"remote_write"`
+}
+
+func TestRemoteWrite(t *testing.T) {
+	c := read[prometheusConfig](t, "prometheus/remote_write.yml")
+	if len(c.RemoteWrite) != 1 || len(c.RemoteWrite[0].Relabel) != 1 {
+		t.Fatalf("remote_write is %+v, want one with one keep-list", c.RemoteWrite)
+	}
+	w := c.RemoteWrite[0]
+	if w.URL != "http://invoq:8080/api/v1/write" || w.Authorization.CredentialsFile == "" {
+		t.Errorf("writes to %q with credentials from %q", w.URL, w.Authorization.CredentialsFile)
+	}
+	if !w.QueueConfig.RetryOn429 {
+		t.Error("samples refused with 429 are dropped")
+	}
+	if diff := cmp.Diff([]string{"__name__"}, w.Relabel[0].SourceLabels); diff != "" ||
+		w.Relabel[0].Action != "keep" {
+		t.Errorf("the rule is %+v, want a keep-list of names", w.Relabel[0])
+	}
+}
+
+// The keep-list lets through what bills are made of, and nothing else.
+func TestRemoteWriteKeepList(t *testing.T) {
+	c := read[prometheusConfig](t, "prometheus/remote_write.yml")
+	// Prometheus anchors the expressions of relabelling at both ends.
+	keep, err := regexp.Compile("^(?:" + c.RemoteWrite[0].Relabel[0].Regex + ")$")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(want bool, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if got := keep.MatchString(name); got != want {
+				t.Errorf("%s is kept: %t, want %t", name, got, want)
+			}
+		}
+	}
+	f(true, "waiter_requests_total", "waiter_request_duration_seconds_bucket",
+		"waiter_request_duration_seconds_sum", "waiter_request_duration_seconds_count",
+		"waiter_request_duration_seconds", // A native histogram has no suffix.
+		"waiter_memory_usage_bytes", "waiter_cpu_seconds_total",
+		"waiter_cold_starts_total", "waiter_errors_total", "process_start_time_seconds")
+	f(true, "revision_app_request_count", "revision_app_request_latencies_sum",
+		"revision_app_request_latencies_bucket", "autoscaler_actual_pods")
+	f(true, "kn_queueproxy_app_duration_seconds_sum", "kn_revision_pods_count",
+		"kn_serving_invocation_duration_seconds_count", "target_info")
+	f(true, "container_memory_working_set_bytes", "container_cpu_usage_seconds_total",
+		"kube_pod_labels", "kube_pod_created", "kube_pod_container_resource_limits",
+		"kube_pod_status_ready_time")
+	f(true, "gateway_function_invocation_total", "gateway_functions_seconds_sum",
+		"gateway_service_count")
+	f(false, "up", "go_goroutines", "process_resident_memory_bytes", "requests_total",
+		"node_memory_MemFree_bytes", "container_network_receive_bytes_total")
+}
+
+// What stands alone for those who have a Prometheus is what our own runs with.
+func TestRemoteWriteIsTheSameEverywhere(t *testing.T) {
+	own := read[map[string]any](t, "prometheus/prometheus.yml")
+	alone := read[map[string]any](t, "prometheus/remote_write.yml")
+	if diff := cmp.Diff(alone["remote_write"], own["remote_write"]); diff != "" {
+		t.Errorf("remote_write (-remote_write.yml +prometheus.yml):\n%s", diff)
+	}
+}
+
+func TestPrometheusAcceptsItsConfiguration(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skipf("no promtool on this machine: %v", err)
+	}
+	for _, name := range []string{"prometheus/prometheus.yml", "prometheus/remote_write.yml"} {
+		out, err := exec.CommandContext(t.Context(), promtool, "check", "config", name).CombinedOutput()
+		if err != nil {
+			t.Errorf("promtool check config %s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+func TestKnativeReportsUsage(t *testing.T) {
+	c := read[struct {
+		Kind     string
+		Metadata struct{ Name, Namespace string }
+		Data     map[string]string
+	}](t, "knative/config-observability.yaml")
+	if c.Kind != "ConfigMap" || c.Metadata.Name != "config-observability" ||
+		c.Metadata.Namespace != "knative-serving" {
+		t.Errorf("patches %s %s/%s", c.Kind, c.Metadata.Namespace, c.Metadata.Name)
+	}
+	want := map[string]string{
+		// From Knative 1.19 on.
+		"metrics-protocol":         "prometheus",
+		"request-metrics-protocol": "http/protobuf",
+		"request-metrics-endpoint": "http://invoq.invoq.svc.cluster.local:8080/api/v1/otlp/v1/metrics",
+		// Up to Knative 1.18.
+		"metrics.backend-destination":                 "prometheus",
+		"metrics.request-metrics-backend-destination": "prometheus",
+	}
+	if diff := cmp.Diff(want, c.Data); diff != "" {
+		t.Errorf("data (-want +got):\n%s", diff)
+	}
+}
+
+type knativeService struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Metadata   struct{ Name string }
+	Spec       struct {
+		Template struct {
+			Metadata struct {
+				Name        string
+				Annotations map[string]string
+			}
+			Spec struct {
+				TimeoutSeconds int `yaml:"timeoutSeconds"`
+				Containers     []struct {
+					Image string
+					Ports []struct {
+						ContainerPort int `yaml:"containerPort"`
+					}
+					SecurityContext struct {
+						RunAsNonRoot           bool `yaml:"runAsNonRoot"`
+						ReadOnlyRootFilesystem bool `yaml:"readOnlyRootFilesystem"`
+					} `yaml:"securityContext"`
+				}
+			}
+		}
+	}
+}
+
+func TestReferenceFunctions(t *testing.T) {
+	paths, err := filepath.Glob("../examples/*/service.yaml")
+	if err != nil || len(paths) != 3 {
+		t.Fatalf("services are %q, %v, want three", paths, err)
+	}
+	for _, path := range paths {
+		name := filepath.Base(filepath.Dir(path))
+		s := read[knativeService](t, path)
+		if s.APIVersion != "serving.knative.dev/v1" || s.Kind != "Service" || s.Metadata.Name != name {
+			t.Errorf("%s is %s %s %q", path, s.APIVersion, s.Kind, s.Metadata.Name)
+		}
+		// A revision with a fixed name cannot be followed by a second one.
+		if s.Spec.Template.Metadata.Name != "" {
+			t.Errorf("%s fixes the name of its revision", path)
+		}
+		if s.Spec.Template.Metadata.Annotations["prometheus.io/port"] != "8080" {
+			t.Errorf("%s is not scraped on port 8080", path)
+		}
+		c := s.Spec.Template.Spec.Containers[0]
+		if c.Image != "dev.local/invoq-"+name+":0.1.0" || !pinned.MatchString(c.Image) {
+			t.Errorf("%s runs image %q", path, c.Image)
+		}
+		if c.Ports[0].ContainerPort != 8080 {
+			t.Errorf("%s listens on %d", path, c.Ports[0].ContainerPort)
+		}
+		if !c.SecurityContext.RunAsNonRoot || !c.SecurityContext.ReadOnlyRootFilesystem {
+			t.Errorf("%s may do more than it needs", path)
+		}
+	}
+}
