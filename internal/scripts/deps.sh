@@ -85,23 +85,31 @@ no_cluster=/etc/postgresql-common/createcluster.d/invoq.conf
 
 hold_services() {
 	[ "$manager" = apt-get ] || return 0
-	if ! { [ -x $policy ] && { $policy prometheus start >/dev/null 2>&1; [ $? = 101 ]; }; }; then
-		[ ! -e $policy ] || $root mv $policy $policy.invoq
-		printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
-		$root chmod 755 $policy
-		held=yes
-	fi
 	$root mkdir -p "$(dirname $no_cluster)"
 	echo 'create_main_cluster = false' | $root tee $no_cluster >/dev/null
+	if [ -x $policy ]; then
+		$policy prometheus start >/dev/null 2>&1
+		[ $? != 101 ] || return 0 # It says no already.
+	fi
+	if [ -e $policy ]; then
+		$root mv $policy $policy.invoq
+	else
+		made=yes
+	fi
+	printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
+	$root chmod 755 $policy
 }
 
+# release_services undoes hold_services, wherever that was interrupted.
 release_services() {
 	[ "$manager" = apt-get ] || return 0
 	$root rm -f $no_cluster
-	[ -n "$held" ] || return 0
-	$root rm -f $policy
-	[ ! -e $policy.invoq ] || $root mv $policy.invoq $policy
-	held=''
+	if [ -e $policy.invoq ]; then
+		$root mv -f $policy.invoq $policy
+	elif [ -n "$made" ]; then
+		$root rm -f $policy
+	fi
+	made=''
 }
 
 # keep_off TOOL: a service that came with the package must not start with the
@@ -134,7 +142,7 @@ install_all() {
 missing=$(still_missing postgres prometheus chromium victoria-metrics)
 [ -n "$missing" ] || exit 0
 
-log=$(mktemp) held=''
+log=$(mktemp) manager='' made=''
 trap 'release_services; rm -f "$log"' EXIT
 trap 'exit 130' INT TERM HUP
 find_manager
