@@ -53,6 +53,11 @@ tidy: ## the rules of the repository: arrows, sizes, comments, links
 unit: ## the tests that need no more than a moment
 	go test -short ./...
 
+.PHONY: verify
+verify: ## the modules are what go.sum says, and go.mod says what is used
+	go mod verify
+	go mod tidy -diff
+
 .PHONY: deps
 deps: ## install the servers that tests talk to, where they are missing
 	@internal/scripts/deps.sh
