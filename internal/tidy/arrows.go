@@ -26,8 +26,8 @@ type room struct {
 
 // middle is the rooms that compute and keep, in the order of the story.
 var middle = []string{
-	"tsdb", "queue", "pricing", "ledger", "billing", "forecast", "anomaly", "advise",
-	"limits", "access", "report", "webhook", "postgres", "deploy",
+	"tsdb", "queue", "metering", "pricing", "ledger", "billing", "forecast", "anomaly",
+	"advise", "limits", "access", "report", "webhook", "postgres", "deploy",
 }
 
 // edges is the rooms by which the world comes in.
@@ -47,16 +47,18 @@ var rooms = []room{
 		why: "the adapter is apart so that only Fiber's users pay for Fiber"},
 	{dir: "ingest",
 		why: "it takes bytes and returns a result, and declares the stores it writes to"},
-	{dir: "tsdb",
-		why: "it keeps samples and computes windows, and knows nobody who asks"},
+	{dir: "tsdb", may: []string{"ingest"},
+		why: "it is the store that ingest declares, and knows nobody who asks for windows"},
 	{dir: "queue",
 		why: "it keeps events until they are posted, whoever posts them"},
+	{dir: "metering", may: []string{"postgres", "tsdb"},
+		why: "it has windows counted from samples and stored, and knows nothing of money"},
 	{dir: "pricing",
 		why: "rating is arithmetic on the vocabulary: a stored bill must be computable anywhere"},
 	{dir: "ledger",
 		why: "the book declares the rater it needs, so that no plan can reach into it"},
-	{dir: "billing", may: []string{"ledger", "pricing"},
-		why: "a bill is the ledger's entries of a period, priced by a plan"},
+	{dir: "billing", may: []string{"ledger", "postgres", "pricing"},
+		why: "a bill is the stored usage of a period, priced by a plan"},
 	{dir: "forecast",
 		why: "numbers in, path and intervals out"},
 	{dir: "anomaly", may: []string{"forecast"},
@@ -71,10 +73,8 @@ var rooms = []room{
 		why: "a report shows bills and the entries behind them"},
 	{dir: "webhook",
 		why: "it delivers bytes, whatever they say"},
-	{dir: "postgres", may: []string{
-		"access", "anomaly", "billing", "forecast", "ledger", "limits", "pricing", "queue",
-		"webhook",
-	}, why: "it stores what these rooms declare; it serves no one by name"},
+	{dir: "postgres", may: []string{"access"},
+		why: "it stores records, its own and those of keys, and computes none of them"},
 	{dir: "dashboards", may: []string{
 		"advise", "anomaly", "billing", "forecast", "ledger", "limits", "pricing", "report",
 	}, why: "a page is a view of results; where they come from is the caller's business"},
@@ -85,13 +85,13 @@ var rooms = []room{
 	{dir: "api", may: slices.Concat(middle, edges),
 		why: "it serves everything, and nobody but cmd may lean on it"},
 	{dir: "cmd", may: slices.Concat(middle, edges, []string{
-		"api", "collect/tracker", "collect/tracker/fibertracker",
-	}), why: "main wires"},
+		"api", "collect/tracker", "collect/tracker/fibertracker", "internal",
+	}), why: "main wires, and shows simulated data that tests made first"},
 
 	{dir: "examples", alone: true,
 		why: "a reference function could be anybody's"},
-	{dir: "internal",
-		why: "what tests share is used by tests"},
+	{dir: "internal", may: slices.Concat(middle, edges),
+		why: "what tests share may use what they test; the program itself does not lean on it"},
 	{dir: "internal/pgtest", may: []string{"postgres"},
 		why: "a schema a test, built by the real migrations"},
 }

@@ -37,8 +37,8 @@ var technologies = []owner{
 		"configuration files are read in cmd only"},
 	{"C", nil,
 		"the binary is static: it must build without a C compiler"},
-	{"unsafe", nil,
-		"nothing here is worth a memory error"},
+	{"unsafe", []string{"ingest"},
+		"the decoder looks at bytes as a string for one call; nothing else is worth the risk"},
 }
 
 // stdlibPart is a package below an owned one that anybody may import.

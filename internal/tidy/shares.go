@@ -15,7 +15,7 @@ type share struct {
 
 var floors = []share{
 	{"functions of at most 40 lines", 90, shortFunctions},
-	{"lines of comment among lines of code and comment", 15, commentLines},
+	{"lines with a comment among lines that are not empty", 15, commentLines},
 }
 
 // shares reports properties that fell below their floor. They belong to the
@@ -49,17 +49,16 @@ func shortFunctions(r *Repo) (short, all int) {
 	return short, all
 }
 
+// commentLines counts lines that hold a comment, beside code or alone.
 func commentLines(r *Repo) (comments, all int) {
 	for _, f := range r.source() {
 		for line := range strings.Lines(f.Text) {
-			line = strings.TrimSpace(line)
-			if line == "" {
-				continue
+			if strings.TrimSpace(line) != "" {
+				all++
 			}
-			all++
-			if strings.HasPrefix(line, "//") {
-				comments++
-			}
+		}
+		for _, group := range f.Go.Comments {
+			comments += f.fset.Position(group.End()).Line - f.line(group) + 1
 		}
 	}
 	return comments, all
