@@ -90,7 +90,7 @@ func docGo(r *Repo, out *Report) {
 		seen[dir] = true
 		doc := r.file(path.Join(dir, "doc.go"))
 		if doc == nil || doc.Go == nil || doc.Go.Doc == nil {
-			out.folder(dir, "no doc.go with a package comment")
+			out.path(dir, "no doc.go with a package comment")
 		}
 	}
 }

@@ -34,6 +34,16 @@ func readIgnore(fsys fs.FS) (ignore, error) {
 	return ig, nil
 }
 
+// ignoredInput reports input of tests that .gitignore leaves out: a clone has
+// not got it, and what passes here fails there.
+func ignoredInput(r *Repo, out *Report) {
+	for _, p := range r.left {
+		if inTestdata(p) {
+			out.path(p, "ignored by .gitignore")
+		}
+	}
+}
+
 // match reports whether a pattern covers the path.
 func (ig ignore) match(p string, isDir bool) bool {
 	for _, pattern := range ig {

@@ -25,7 +25,9 @@ type Repo struct {
 	// Module is the path of the root module, from go.mod.
 	Module string
 	Files  []*File
-	fset   *token.FileSet
+	// left are the paths of files that .gitignore leaves out.
+	left []string
+	fset *token.FileSet
 }
 
 // File is one file of the repository.
@@ -59,7 +61,10 @@ func Read(fsys fs.FS) (*Repo, error) {
 			return fs.SkipDir
 		case p == ".git": // A file in a second work tree.
 			return nil
-		case d.IsDir() || !d.Type().IsRegular() || ignored.match(p, false):
+		case d.IsDir() || !d.Type().IsRegular():
+			return nil
+		case ignored.match(p, false):
+			r.left = append(r.left, p)
 			return nil
 		}
 		f, err := r.readFile(fsys, p)
@@ -141,7 +146,9 @@ func (r *Repo) source() []*File {
 
 func (f *File) dir() string      { return path.Dir(f.Path) }
 func (f *File) isTest() bool     { return strings.HasSuffix(f.Path, "_test.go") }
-func (f *File) inTestdata() bool { return strings.Contains("/"+f.Path, "/testdata/") }
+func (f *File) inTestdata() bool { return inTestdata(f.Path) }
+
+func inTestdata(p string) bool { return strings.Contains("/"+p, "/testdata/") }
 
 // isMinified reports whether a machine made the file small for browsers.
 func (f *File) isMinified() bool { return strings.Contains(path.Base(f.Path), ".min.") }

@@ -35,9 +35,9 @@ func (o *Report) line(f *File, line int, format string, args ...any) {
 	o.Problems = append(o.Problems, Problem{f.Path, line, fmt.Sprintf(format, args...)})
 }
 
-// folder adds a problem of the whole folder.
-func (o *Report) folder(dir, format string, args ...any) {
-	o.Problems = append(o.Problems, Problem{Path: dir, Text: fmt.Sprintf(format, args...)})
+// path adds a problem of a folder, or of a file that is not in the snapshot.
+func (o *Report) path(p, format string, args ...any) {
+	o.Problems = append(o.Problems, Problem{Path: p, Text: fmt.Sprintf(format, args...)})
 }
 
 // Rule is one thing that holds everywhere in the repository.
@@ -68,6 +68,7 @@ func Rules() []Rule {
 		{"funclines", "a function fits a screen", functionLines},
 		{"shares", "most functions are small and most code is explained", shares},
 		{"bytes", "a clone stays small", fileBytes},
+		{"ignored", "what passes here passes in a clone", ignoredInput},
 		{"migrations", "a schema grows in one order, and every step has its way back", migrations},
 		{"links", "a document leads somewhere", links},
 		{"headings", "a document has one subject", headings},

@@ -23,7 +23,7 @@ var floors = []share{
 func shares(r *Repo, out *Report) {
 	for _, s := range floors {
 		if percent := s.percent(r); percent < s.floor {
-			out.folder(".", "%s: %.1f %%, at least %.0f %%", s.name, percent, s.floor)
+			out.path(".", "%s: %.1f %%, at least %.0f %%", s.name, percent, s.floor)
 		}
 	}
 }
