@@ -10,7 +10,8 @@
 // triggers, schemas and default privileges of its own, so migrations run as
 // they do in earnest, with no search path in the way, and a clone of a migrated
 // template costs no more than an empty one. Roles belong to the server in
-// either case: migrations that make them must bear that they exist.
+// either case: migrations that make them must bear that they exist. The user is
+// a superuser, whom no row-level security binds before it sets a role.
 //
 // The shared server trades durability for speed. A test that cuts, kills or
 // restarts the server takes one of its own from Private, which is durable.

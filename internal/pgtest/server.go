@@ -54,7 +54,11 @@ func (s *Server) Stop(t testing.TB) {
 // the same URL.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
-	if err := syscall.Kill(s.PID(), syscall.SIGKILL); err != nil {
+	pid := s.PID()
+	if pid == 0 {
+		t.Fatal("kill the test server: it is down already")
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatalf("kill the test server: %v", err)
 	}
 }

@@ -72,35 +72,38 @@ func (a account) credential() *syscall.Credential {
 }
 
 // command prepares a child of this account. It works in dir, because the
-// folder we stand in may be closed to the account, and sees none of our
-// environment: a PGDATA or PGOPTIONS of ours is not meant for it.
+// folder we stand in may be closed to the account, and sees nothing of our
+// environment: a PGDATA or PGOPTIONS there is not meant for it.
 func (a account) command(dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
 	cmd.SysProcAttr = childAttr()
 	cmd.SysProcAttr.Credential = a.credential()
 	return cmd
 }
 
-// own gives a file or a whole folder to the account.
+// own gives a file or a whole folder to the account. The folder itself comes
+// last: if it belongs to the account already, so does what is in it, and what
+// the account has put there since is none of our business.
 func (a account) own(path string) error {
-	if !a.drop {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if uid, _ := owner(info); !a.drop || uid == a.uid {
 		return nil
 	}
-	return filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
+	err = filepath.WalkDir(path, func(inside string, _ fs.DirEntry, err error) error {
+		if err != nil || inside == path {
 			return err
 		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if uid, _ := owner(info); uid == a.uid {
-			return nil
-		}
-		return os.Lchown(path, a.uid, a.gid)
+		return os.Lchown(inside, a.uid, a.gid)
 	})
+	if err != nil {
+		return err
+	}
+	return os.Lchown(path, a.uid, a.gid)
 }
 
 // prove runs the postgres binary for its version as the account from within

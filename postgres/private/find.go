@@ -27,7 +27,6 @@ var places = []string{
 	"/usr/pgsql-*/bin",                  // PGDG packages for Fedora and kin
 	"/opt/homebrew/opt/postgresql*/bin", // Homebrew on Apple silicon
 	"/usr/local/opt/postgresql*/bin",    // Homebrew on Intel
-	"/home/linuxbrew/.linuxbrew/opt/postgresql*/bin",
 }
 
 // binaries is a folder with postgres and initdb of one major version.

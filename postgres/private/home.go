@@ -53,8 +53,8 @@ func (h home) hash() string {
 // clusterName stands in the title of each of the server's processes.
 func (h home) clusterName() string { return "invoq-" + h.hash() }
 
-// acquire takes the lock of the home, which the kernel drops when the returned
-// file is closed or its holder dies. The file names the holder's pid.
+// acquire takes the lock of the home, which the kernel drops if its holder
+// dies. The file names the holder's pid.
 func (h home) acquire() (*os.File, error) {
 	file, err := os.OpenFile(h.lock(), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -69,4 +69,11 @@ func (h home) acquire() (*os.File, error) {
 	_ = file.Truncate(0) // the text only helps a human; the lock is the lock
 	_, _ = fmt.Fprint(file, os.Getpid())
 	return file, nil
+}
+
+// unlock gives the lock back. To close the file would not do: a child that is
+// just being made has it open too, for a moment.
+func unlock(lock *os.File) {
+	_ = syscall.Flock(int(lock.Fd()), syscall.LOCK_UN)
+	_ = lock.Close() // nothing of worth was written
 }

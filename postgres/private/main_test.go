@@ -119,7 +119,7 @@ func start(t *testing.T, cfg Config) *Server {
 	needBinaries(t)
 	s, err := Start(t.Context(), cfg)
 	noError(t, err)
-	t.Cleanup(func() { noError(t, s.Stop(context.Background())) })
+	t.Cleanup(func() { _ = s.Stop(context.Background()) })
 	return s
 }
 
@@ -190,6 +190,15 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// kill ends a process with SIGKILL. The number 0 would mean ourselves.
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	if pid <= 0 {
+		t.Fatalf("there is no process %d", pid)
+	}
+	noError(t, syscall.Kill(pid, syscall.SIGKILL))
 }
 
 // noneAlive fails if one of the processes of a server is alive. A zombie, which

@@ -57,7 +57,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 // URL returns the connection string of the database invoq for pgx. It holds
-// the password, and stays the same for the server's life.
+// the password of the superuser, whom no row-level security binds before it
+// sets a role, and stays the same for the server's life.
 func (s *Server) URL() string {
 	return connectionURL(s.cluster.socketDir, s.cluster.password, database)
 }
@@ -80,15 +81,15 @@ func (s *Server) Err() error {
 	}
 }
 
-// Stop ends the server and returns when all its processes have ended. What is
-// open is rolled back. If the context is done first, the server is ended at
-// once; nothing committed is lost, but the next start takes longer. It may be
-// called more than once.
+// Stop ends the server and returns Err when all its processes have ended. What
+// is open is rolled back. If the context is done first, the server is ended at
+// once and the context's error returned; nothing committed is lost, but the
+// next start takes longer. It may be called more than once.
 func (s *Server) Stop(ctx context.Context) error {
 	s.quit()
 	select {
 	case <-s.done:
-		return nil
+		return s.err
 	case <-ctx.Done():
 		s.hurry()
 		<-s.done
@@ -101,5 +102,5 @@ func (s *Server) release() {
 	if s.cluster != nil {
 		s.cluster.close()
 	}
-	_ = s.lock.Close() // its lock goes with it
+	unlock(s.lock)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -146,6 +147,34 @@ func TestCtrlCPassesTheServerBy(t *testing.T) {
 	noError(t, err)
 	if group != s.PID() {
 		t.Errorf("the postmaster is in group %d, want its own %d", group, s.PID())
+	}
+}
+
+// The kernel takes the end of a thread for the death of the parent of what the
+// thread started. A goroutine that ends with its thread locked ends the thread.
+func TestServerOutlivesTheThreadOfItsStart(t *testing.T) {
+	needBinaries(t)
+	cfg := Config{Dir: newDir(t), Volatile: true}
+	started := make(chan *Server)
+	go func() {
+		runtime.LockOSThread()
+		s, err := Start(t.Context(), cfg)
+		if err != nil {
+			t.Error(err)
+		}
+		started <- s
+	}()
+	s := <-started
+	if s == nil {
+		return
+	}
+	pid := s.PID()
+	defer stop(t, s)
+	for range 20 { // time enough for a signal: a second on an idle machine
+		query[int](t, s.URL(), `SELECT 1 FROM pg_sleep(0.05)`)
+	}
+	if s.PID() != pid {
+		t.Errorf("the postmaster is %d, was %d", s.PID(), pid)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestKilledPostmasterComesBack(t *testing.T) {
 	keepBusy(t, s.URL())
 	for kills := 1; kills <= 2; kills++ {
 		old, orphans := s.PID(), processes(s.cluster.home)
-		noError(t, syscall.Kill(old, syscall.SIGKILL))
+		kill(t, old)
 		eventually(t, "another postmaster", func() bool { return s.PID() != old && s.PID() != 0 })
 		if n := query[int](t, s.URL(), readTable); n != 1000 {
 			t.Errorf("kept %d rows, want 1000", n)
@@ -39,7 +39,7 @@ func TestServerThatKeepsDyingIsGivenUp(t *testing.T) {
 	var book logBook
 	s := start(t, Config{Dir: newDir(t), Logger: book.logger(), Volatile: true})
 	noError(t, os.Remove(filepath.Join(s.cluster.home.data(), "global/pg_control")))
-	noError(t, syscall.Kill(s.PID(), syscall.SIGKILL))
+	kill(t, s.PID())
 	<-s.Done()
 	saysAll(t, s.Err(), "died 5 times in a row", "pg_control")
 	var deaths int
@@ -54,14 +54,14 @@ func TestServerThatKeepsDyingIsGivenUp(t *testing.T) {
 	if left := processes(s.cluster.home); len(left) > 0 || s.PID() != 0 {
 		t.Errorf("processes %v are left, pid %d", left, s.PID())
 	}
-	stop(t, s) // no harm
+	saysAll(t, s.Stop(t.Context()), "died 5 times")
 }
 
 func TestStopWhileItIsStartedAgain(t *testing.T) {
 	cfg := Config{Dir: newDir(t), Volatile: true}
 	for range 5 {
 		s := start(t, cfg)
-		noError(t, syscall.Kill(s.PID(), syscall.SIGKILL))
+		kill(t, s.PID())
 		stop(t, s)
 		if left := processes(s.cluster.home); len(left) > 0 {
 			t.Fatalf("processes %v are left", left)
@@ -89,7 +89,7 @@ func TestKilledInvoqIsSucceeded(t *testing.T) {
 func TestOrphanIsEvicted(t *testing.T) {
 	for name, harm := range map[string]func(t *testing.T, postmaster int){
 		"alive":    func(*testing.T, int) {},
-		"headless": func(t *testing.T, pid int) { noError(t, syscall.Kill(pid, syscall.SIGKILL)) },
+		"headless": kill,
 	} {
 		t.Run(name, func(t *testing.T) {
 			var book logBook
@@ -132,7 +132,11 @@ func TestOrphanThatDoesNotListenIsKilled(t *testing.T) {
 	startOrphan(t, s.cluster)
 	h := s.cluster.home
 	orphans := processes(h)
-	noError(t, syscall.Kill(postmasterPID(h), syscall.SIGSTOP))
+	postmaster := postmasterPID(h)
+	if !slices.Contains(orphans, postmaster) {
+		t.Fatalf("postmaster %d is not among %v", postmaster, orphans)
+	}
+	noError(t, syscall.Kill(postmaster, syscall.SIGSTOP))
 	short := slices.Clone(steps)
 	for i := range short {
 		short[i].grace /= 100
