@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 )
 
 func TestStartMakesAClusterAndFindsItAgain(t *testing.T) {
@@ -96,11 +97,20 @@ func TestStopInHasteLosesNothing(t *testing.T) {
 	cfg := Config{Dir: newDir(t)}
 	s := start(t, cfg)
 	execute(t, s.URL(), fillTable)
+	conn, err := pgx.Connect(t.Context(), s.URL())
+	noError(t, err)
+	defer conn.Close(context.Background())
+	// A backend that does not listen keeps a gentle shutdown waiting.
+	noError(t, syscall.Kill(int(conn.PgConn().PID()), syscall.SIGSTOP))
 	pids := processes(s.cluster.home)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	begun := time.Now()
 	if err := s.Stop(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Stop returned %v", err)
+	}
+	if took := time.Since(begun); took >= steps[0].grace {
+		t.Errorf("Stop took its time: %v", took)
 	}
 	noneAlive(t, pids)
 	s = start(t, cfg)
@@ -168,11 +178,9 @@ func TestServerOutlivesTheThreadOfItsStart(t *testing.T) {
 	if s == nil {
 		return
 	}
-	pid := s.PID()
 	defer stop(t, s)
-	for range 20 { // time enough for a signal: a second on an idle machine
-		query[int](t, s.URL(), `SELECT 1 FROM pg_sleep(0.05)`)
-	}
+	pid := s.PID()
+	query[int](t, s.URL(), `SELECT 1 FROM pg_sleep(0.5)`) // time enough for a signal
 	if s.PID() != pid {
 		t.Errorf("the postmaster is %d, was %d", s.PID(), pid)
 	}
