@@ -34,10 +34,8 @@ func TestRootRunsTheServerAsAnother(t *testing.T) {
 	stop(t, s)
 
 	// A backup that root unpacked belongs to root.
-	noError(t, filepath.WalkDir(s.cluster.home.data(), func(path string, _ os.DirEntry, err error) error {
-		noError(t, err)
-		return os.Lchown(path, 0, 0)
-	}))
+	root := account{drop: true}
+	noError(t, root.own(s.cluster.home.data()))
 	s = start(t, cfg)
 	query[int](t, s.URL(), `SELECT 1`)
 }

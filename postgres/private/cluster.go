@@ -7,54 +7,62 @@ import (
 	"time"
 )
 
-// cluster is a home that is ready to be started: it has data, binaries that
-// fit, a user to run them, and a folder for the socket.
+// cluster is what can be started: a home and, once prepared, binaries that fit
+// its data, a user to run them, and a folder for the socket.
 type cluster struct {
-	home      home
+	home     home
+	volatile bool
+	journal  *journal
+
 	bin       binaries
 	account   account
+	socketDir string // "" until made
 	password  string
-	socketDir string
-	volatile  bool
-	journal   *journal
 }
 
-// openCluster makes of the home all that a start needs, and ends what an invoq
-// that was killed left there. The caller holds the lock.
-func openCluster(ctx context.Context, h home, cfg Config) (*cluster, error) {
-	n, err := evict(ctx, h, steps)
+// prepare makes of the home all that a start needs, and ends what an invoq that
+// was killed left there. The caller holds the lock.
+func (c *cluster) prepare(ctx context.Context, binDir string) error {
+	n, err := evict(ctx, c.home, steps)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if n > 0 {
-		cfg.Logger.Warn("ended an orphaned postgres", "processes", n)
+		c.journal.log.Warn("ended an orphaned postgres", "processes", n)
 	}
-	major, err := clusterMajor(h)
+	major, err := clusterMajor(c.home)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := &cluster{home: h, volatile: cfg.Volatile, journal: &journal{log: cfg.Logger}}
-	if c.bin, err = choose(cfg.BinDir, places, major); err != nil {
-		return nil, err
+	if c.bin, err = choose(binDir, places, major); err != nil {
+		return err
 	}
-	if c.account, err = chooseAccount(h); err != nil {
-		return nil, err
-	}
-	if c.socketDir, err = openSocketDir(h, c.account, os.TempDir()); err != nil {
-		return nil, err
-	}
-	for _, dir := range []string{string(h), c.socketDir} {
-		if err := c.account.prove(c.bin, dir); err != nil {
-			return nil, err
-		}
+	if err := c.settle(); err != nil {
+		return err
 	}
 	if major == 0 {
-		if err := createCluster(ctx, h, c.bin, c.account, c.volatile); err != nil {
-			return nil, err
+		if err := createCluster(ctx, c.home, c.bin, c.account, c.volatile); err != nil {
+			return err
 		}
 	}
-	c.password, err = readPassword(h)
-	return c, err
+	c.password, err = readPassword(c.home)
+	return err
+}
+
+// settle finds the user to run as and sees that it can work where it must.
+func (c *cluster) settle() (err error) {
+	if c.account, err = chooseAccount(c.home); err != nil {
+		return err
+	}
+	if c.socketDir, err = openSocketDir(c.home, c.account, os.TempDir()); err != nil {
+		return err
+	}
+	for _, dir := range []string{string(c.home), c.socketDir} {
+		if err := c.account.prove(c.bin, dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // start starts a postmaster on the cluster, which nobody else uses, and returns
@@ -123,7 +131,7 @@ func (c *cluster) shutdown(patience context.Context, postmaster *child) error {
 
 // close removes the socket's folder if it is not in the home.
 func (c *cluster) close() {
-	if c.socketDir != c.home.run() {
+	if c.socketDir != "" && c.socketDir != c.home.run() {
 		_ = os.Remove(c.socketDir) // it is empty; if not, the next start uses it
 	}
 }

@@ -42,6 +42,9 @@ func settings(h home, socketDir string, volatile bool) []string {
 		"wal_compression=on",
 		"jit=off", // its warm-up costs more than our queries
 
+		// The reply to COMMIT waits for the log to be written, in every mode.
+		"synchronous_commit=on",
+
 		"logging_collector=off",
 		"log_destination=stderr",
 		"log_line_prefix=",
@@ -50,7 +53,7 @@ func settings(h home, socketDir string, volatile bool) []string {
 		"log_min_error_statement=panic",
 	}
 	if volatile {
-		return append(s, "fsync=off", "full_page_writes=off", "synchronous_commit=off")
+		return append(s, "fsync=off", "full_page_writes=off")
 	}
-	return append(s, "fsync=on", "full_page_writes=on", "synchronous_commit=on")
+	return append(s, "fsync=on", "full_page_writes=on")
 }

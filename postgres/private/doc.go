@@ -17,9 +17,9 @@
 //
 // # States
 //
-//	 Start: lock → binaries → account → [initdb, rename] → evict an orphan
+//	 Start: lock → evict an orphan → binaries → account → [initdb, rename]
 //	   │
-//	   ▼      SELECT 1, database exists
+//	   ▼       answers, database exists
 //	starting ───────────────────────────▶ running ──Stop──▶ stopping
 //	   │  ▲                                  │                  │ SIGINT: 30 s
 //	   │  │ evict leftover backends          │ postmaster       │ SIGQUIT: 10 s

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// unfinished matches clusters whose initdb was killed.
-const unfinished = "data.new*"
+// unfinished begins the name of a cluster while initdb is at it.
+const unfinished = "data.new"
 
 // createCluster makes the cluster of the home with a password of its own. It
 // gets its name only when it is complete and on disk, so a crash at any point
@@ -21,7 +21,7 @@ func createCluster(ctx context.Context, h home, bin binaries, a account, volatil
 	if err := writePassword(h, a); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(string(h), unfinished) // 0700, as Postgres wants it
+	dir, err := os.MkdirTemp(string(h), unfinished+"*") // 0700, as Postgres wants it
 	if err != nil {
 		return fmt.Errorf("make the cluster's folder: %w", err)
 	}
@@ -41,9 +41,11 @@ func createCluster(ctx context.Context, h home, bin binaries, a account, volatil
 // sweep removes unfinished clusters. What cannot be removed is left to the next
 // start; it is in nobody's way.
 func sweep(h home) {
-	dirs, _ := filepath.Glob(filepath.Join(string(h), unfinished))
-	for _, dir := range dirs {
-		_ = os.RemoveAll(dir)
+	entries, _ := os.ReadDir(string(h))
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), unfinished) {
+			_ = os.RemoveAll(filepath.Join(string(h), entry.Name()))
+		}
 	}
 }
 

@@ -8,10 +8,13 @@ import (
 )
 
 // lastWords keeps the last lines a process wrote, for the error that tells of
-// its end.
+// its end, but for its answers to our asking whether it is ready.
 type lastWords []string
 
 func (w *lastWords) add(line string) {
+	if notReady(line) {
+		return
+	}
 	*w = append(*w, strings.TrimSpace(line))
 	if len(*w) > 4 {
 		*w = (*w)[1:]
@@ -37,13 +40,18 @@ func (j *journal) add(line string) {
 	j.log.Log(context.Background(), level, "postgres says", "line", line)
 }
 
-// alarming reports whether a line is worth a warning. That the server is not
-// ready yet is not: we ask it again and again while it starts.
+// alarming reports whether a line is worth a warning.
 func alarming(line string) bool {
-	severity, text, _ := strings.Cut(line, ":")
+	severity, _, _ := strings.Cut(line, ":")
 	switch severity {
 	case "WARNING", "ERROR", "FATAL", "PANIC":
-		return !strings.HasPrefix(strings.TrimSpace(text), "the database system is ")
+		return !notReady(line)
 	}
 	return false
+}
+
+// notReady reports the line about a client that comes while the server starts,
+// recovers or shuts down. While it starts, the client is us, many times over.
+func notReady(line string) bool {
+	return strings.HasPrefix(line, "FATAL:  the database system is ")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,8 +60,9 @@ func ask(ctx context.Context, url string) error {
 }
 
 // final reports an answer of the server that asking again will not change, a
-// wrong password for one. Class 57P is "not now": starting, shutting down.
+// wrong password for one. Class 57P is "not now": starting, shutting down; 53300
+// is for the clients that came back faster than we.
 func final(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code[:3] != "57P"
+	return ok && !strings.HasPrefix(pg.Code, "57P") && pg.Code != "53300"
 }

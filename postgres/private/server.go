@@ -39,12 +39,15 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{lock: lock, done: make(chan struct{})}
-	if s.cluster, err = openCluster(ctx, h, cfg); err != nil {
-		s.release()
-		return nil, err
+	s := &Server{
+		cluster: &cluster{home: h, volatile: cfg.Volatile, journal: &journal{log: cfg.Logger}},
+		lock:    lock,
+		done:    make(chan struct{}),
 	}
-	postmaster, err := s.start(ctx)
+	var postmaster *child
+	if err = s.cluster.prepare(ctx, cfg.BinDir); err == nil {
+		postmaster, err = s.start(ctx)
+	}
 	if err != nil {
 		s.release()
 		return nil, err
@@ -99,8 +102,6 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // release gives back what Start took.
 func (s *Server) release() {
-	if s.cluster != nil {
-		s.cluster.close()
-	}
+	s.cluster.close()
 	unlock(s.lock)
 }
