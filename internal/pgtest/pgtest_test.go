@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"strings"
@@ -57,7 +58,7 @@ func TestDatabaseGoesWithItsTest(t *testing.T) {
 
 func TestTemplateIsFilledOnce(t *testing.T) {
 	var fills atomic.Int64
-	filled := Template{Name: "filled", Fill: func(ctx context.Context, url string) error {
+	filled := Template{Name: "filled " + rand.Text(), Fill: func(ctx context.Context, url string) error {
 		fills.Add(1)
 		conn, err := pgx.Connect(ctx, url)
 		if err != nil {

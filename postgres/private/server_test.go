@@ -83,6 +83,9 @@ func TestStopEndsEveryProcess(t *testing.T) {
 	keepBusy(t, s.URL())
 	pids := processes(s.cluster.home)
 	stop(t, s)
+	if left := processes(s.cluster.home); len(left) > 0 {
+		t.Errorf("Stop came back before %v had ended", left)
+	}
 	noneAlive(t, pids)
 	if entries, _ := os.ReadDir(s.cluster.socketDir); len(entries) > 0 {
 		t.Errorf("the socket's folder holds %v", entries)
