@@ -36,17 +36,30 @@ type Bill struct {
 // LineKind says why a line is on a bill.
 type LineKind string
 
-// The kinds of lines.
+// The kinds of lines. Only LineReprice may be negative.
 const (
 	// LineUsage: the price of units used in the period.
 	LineUsage LineKind = "usage"
+	// LineOverage: the price of units above a commitment.
+	LineOverage LineKind = "overage"
+	// LineUnused: what was committed and not used when the month closed.
+	LineUnused LineKind = "unused"
+	// LineReprice: units of the month that were priced before the period now
+	// cost more or less, since the month has reached another volume.
+	LineReprice LineKind = "reprice"
+	// LineMinimum: what a closed month lacks to its minimum charge.
+	LineMinimum LineKind = "minimum"
+	// LineFee: a flat fee.
+	LineFee LineKind = "fee"
 )
 
 // BillLine is what one rate asks for one calendar month of a bill's period.
+// It explains itself: Steps say how the charge was made, Inputs of what.
 type BillLine struct {
-	// Rate is the name of the plan's rate.
+	// Rate is the name of the plan's rate; "minimum" for the plan's own.
 	Rate  string   `json:"rate"`
 	Kind  LineKind `json:"kind"`
+	Model RateKind `json:"model"` // how the rate prices
 	Meter Meter    `json:"meter,omitempty"`
 	// Month is the calendar month in the tenant's zone, as 2006-01.
 	Month string `json:"month"`
@@ -58,13 +71,29 @@ type BillLine struct {
 	Billable Decimal `json:"billable"`
 	// Price is the price of one unit; 0 where several prices made the line.
 	Price Decimal `json:"price"`
+	// List is the charge before Off, the share that discounts and spot take.
+	List Decimal `json:"list"`
+	Off  Decimal `json:"off,omitzero"`
+	Spot bool    `json:"spot,omitempty"` // interruptible, priced lower for it
+	// Cost is what the usage cost the owner, where the price is made of it.
+	Cost Decimal `json:"cost,omitzero"`
 	// Exact is the charge at full precision; Amount is Exact rounded once, half
 	// up, at the currency's minor unit.
 	Exact  Decimal `json:"exact"`
 	Amount Decimal `json:"amount"`
+	// Steps add up to List.
+	Steps []LineStep `json:"steps,omitempty"`
 	// Inputs are the sums of usage the line was made of, by namespace, then
-	// service; their quantities add up to Quantity.
+	// service. An overage line has none: those of its usage line are for both.
 	Inputs []LineInput `json:"inputs,omitempty"`
+}
+
+// LineStep is one step of a charge: a tier, a window of the day, a fee.
+type LineStep struct {
+	Label    string  `json:"label,omitempty"`
+	Quantity Decimal `json:"quantity"`
+	Price    Decimal `json:"price"`  // of one unit of Quantity
+	Amount   Decimal `json:"amount"` // exact, before discounts
 }
 
 // LineInput is what one service put into a line.

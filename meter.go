@@ -28,3 +28,20 @@ func (m Meter) Validate() error {
 	}
 	return Errorf(KindUnprocessable, "meter %q is not one of %v", string(m), Meters())
 }
+
+// The meters of resources that user programs report: what the ledger counts
+// beside functions. MB is 2^20 bytes.
+const (
+	AITokens       Meter = "AI_TOKENS"
+	APIRequest     Meter = "API_REQUEST"
+	StorageMB      Meter = "STORAGE_MB"
+	ComputeSeconds Meter = "COMPUTE_SECONDS"
+	PaymentTx      Meter = "PAYMENT_TX"
+	BandwidthMB    Meter = "BANDWIDTH_MB"
+)
+
+// ResourceMeters returns the meters of resources, in the order in which bills
+// list them. Quantities has no fields for them.
+func ResourceMeters() []Meter {
+	return []Meter{AITokens, APIRequest, StorageMB, ComputeSeconds, PaymentTx, BandwidthMB}
+}

@@ -30,9 +30,11 @@ type Plan struct {
 	Currency Currency `json:"currency"`
 	// Rates price the usage. A unit of usage is priced by the first rate of
 	// its meter that selects it, or it is unpriced.
-	Rates     []Rate    `json:"rates"`
-	Active    bool      `json:"active,omitempty"`
-	CreatedAt time.Time `json:"created_at,omitzero"` // of this version
+	Rates []Rate `json:"rates"`
+	// MinimumPerMonth is the least that a closed month is charged in all.
+	MinimumPerMonth Decimal   `json:"minimum_per_month,omitzero"`
+	Active          bool      `json:"active,omitempty"`
+	CreatedAt       time.Time `json:"created_at,omitzero"` // of this version
 }
 
 // Rate returns the first rate of the meter and whether the plan has one.
@@ -45,8 +47,9 @@ func (p Plan) Rate(m Meter) (Rate, bool) {
 	return Rate{}, false
 }
 
-// Validate checks names, signs and sizes: what the root can know. Errors are
-// of KindUnprocessable and name the field. pricing.Validate checks it all.
+// Validate checks the name and that the rates' names are unique: what other
+// records refer to. pricing.Validate checks every rule of a plan. Errors are
+// of KindUnprocessable and name the field.
 func (p Plan) Validate() error {
 	if err := ValidateName("plan name", p.Name); err != nil {
 		return err
@@ -57,13 +60,12 @@ func (p Plan) Validate() error {
 	}
 	seen := map[string]bool{}
 	for i, r := range p.Rates {
-		field := fmt.Sprintf("rates[%d]", i)
-		if err := r.validate(field); err != nil {
+		if err := ValidateName(fmt.Sprintf("rates[%d].name", i), r.Label()); err != nil {
 			return err
 		}
 		if seen[r.Label()] {
-			return Errorf(KindUnprocessable, "%s.name: plan %q has two rates named %q",
-				field, p.Name, r.Label())
+			return Errorf(KindUnprocessable, "rates[%d].name: plan %q has two rates named %q",
+				i, p.Name, r.Label())
 		}
 		seen[r.Label()] = true
 	}

@@ -9,9 +9,14 @@ func unitPrice(price, per invoq.Decimal) (invoq.Decimal, bool) {
 	if per.Sign() <= 0 {
 		return invoq.Decimal{}, false
 	}
-	one := price.Quo(per, invoq.MaxPricePlaces)
-	return one, one.Mul(per).Cmp(price) == 0
+	each := price.Quo(per, invoq.MaxPricePlaces)
+	return each, each.Mul(per).Cmp(price) == 0
 }
 
-// perUnit returns the charge for the billable quantity: a straight line.
-func perUnit(billable, price invoq.Decimal) invoq.Decimal { return billable.Mul(price) }
+// perUnit prices every billable unit alike: a straight line.
+func perUnit(billable, price invoq.Decimal) invoq.LineStep { return step("", billable, price) }
+
+// step returns the step of a charge: quantity × price.
+func step(label string, quantity, price invoq.Decimal) invoq.LineStep {
+	return invoq.LineStep{Label: label, Quantity: quantity, Price: price, Amount: quantity.Mul(price)}
+}

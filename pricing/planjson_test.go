@@ -63,7 +63,7 @@ func TestParsePlanRefuses(t *testing.T) {
 	f(`"price":"0.20",`, ``, bad, "rates[0].price: it is missing")
 	f(`"price"`, `"Price"`, bad, "rates[0].Price: there is no such field")
 	f(`"price":"0.20"`, `"price":"0.20","price":"0.10"`, syntax, "rates[0].price: the field stands twice")
-	f(`"per":1e6`, `"per":3`, bad, "rates[0].per: a price of 0.2 per 3 is not exact")
+	f(`"per":1e6`, `"per":3`, bad, "rates[0].price: a price of 0.2 per 3 is not exact")
 	f(`"per":1e6`, `"per":-1`, bad, "rates[0].per: -1 is negative")
 	f(`"1000000"`, `"-1"`, bad, "rates[0].free_per_month: -1 is negative")
 	f(`"USD"`, `"USX"`, bad, `currency: currency "USX"`)

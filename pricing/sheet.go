@@ -1,7 +1,9 @@
 package pricing
 
 import (
+	"fmt"
 	"slices"
+	"time"
 
 	"invoq"
 )
@@ -18,7 +20,16 @@ type Sheet struct {
 // rate is a plan's rate with what pricing needs of it at hand.
 type rate struct {
 	invoq.Rate
-	unitPrice invoq.Decimal
+	unitPrice    invoq.Decimal
+	overagePrice invoq.Decimal
+	tiers        []tier
+	windowPrices []invoq.Decimal
+	bands        []band // time_of_day only
+}
+
+// costPlus reports whether the rate is made of what usage cost the owner.
+func (r *rate) costPlus() bool {
+	return r.Kind == invoq.RateMarkup || r.Kind == invoq.RateSubsidized
 }
 
 // Compile checks the plan as Validate does and makes it ready.
@@ -26,30 +37,88 @@ func Compile(plan invoq.Plan) (*Sheet, error) {
 	if err := Validate(plan); err != nil {
 		return nil, err
 	}
-	digits, _ := Digits(plan.Currency)
+	digits, _ := Digits(plan.Currency) // Validate has checked it.
 	s := &Sheet{plan: plan, digits: digits}
 	for _, r := range plan.Rates {
-		price, _ := unitPrice(r.Price, r.Units())
-		s.rates = append(s.rates, rate{Rate: r, unitPrice: price})
+		s.rates = append(s.rates, compileRate(r))
 	}
 	return s, nil
 }
 
-// Price prices the usage of a period by a plan; see Sheet.Price.
-func Price(plan invoq.Plan, period Period, usage []Item) (Statement, error) {
-	s, err := Compile(plan)
-	if err != nil {
-		return Statement{}, err
+// compileRate makes a valid rate ready.
+func compileRate(r invoq.Rate) rate {
+	if r.Kind == "" {
+		r.Kind = invoq.RatePerUnit
 	}
-	return s.Price(period, usage)
+	each := func(price invoq.Decimal) invoq.Decimal {
+		p, _ := unitPrice(price, r.Units())
+		return p
+	}
+	c := rate{Rate: r, overagePrice: each(r.Overage)}
+	if r.Kind != invoq.RatePackage && r.Kind != invoq.RateFlat {
+		c.unitPrice = each(r.Price)
+	}
+	for i, t := range r.Tiers {
+		c.tiers = append(c.tiers, tier{
+			from: t.From, upTo: t.UpTo, open: t.UpTo.IsZero(),
+			price: each(t.Price), label: fmt.Sprintf("tier %d", i+1),
+		})
+	}
+	for _, w := range r.Windows {
+		c.windowPrices = append(c.windowPrices, each(w.Price))
+	}
+	if r.Kind == invoq.RateTimeOfDay {
+		c.bands, _ = bandsOf(r.Windows)
+	}
+	return c
+}
+
+// Plan returns the plan; its slices are the sheet's own.
+func (s *Sheet) Plan() invoq.Plan { return s.plan }
+
+// Cuts returns the instants from Period.UsageFrom to the end of the period,
+// both included, at which a price of the plan can change, ascending. Usage may
+// be summed between two of them before it is priced, and must not be summed
+// across one.
+func (s *Sheet) Cuts(period Period) ([]time.Time, error) {
+	if err := period.Validate(); err != nil {
+		return nil, err
+	}
+	var nanos []int64
+	for _, t := range s.timelines(period, period.stretches()) {
+		nanos = append(nanos, t.starts...)
+	}
+	slices.Sort(nanos)
+	var cuts []time.Time
+	for _, n := range slices.Compact(nanos) {
+		cuts = append(cuts, time.Unix(0, n).UTC())
+	}
+	return cuts, nil
+}
+
+// timelines returns the timeline of each rate and, last, that of usage which
+// no rate prices.
+func (s *Sheet) timelines(period Period, all []stretch) []*timeline {
+	coarse := newTimeline(all)
+	times := make([]*timeline, len(s.rates)+1)
+	for i := range times {
+		times[i] = coarse
+		if i < len(s.rates) && s.rates[i].bands != nil {
+			times[i] = bandTimeline(coarse, s.rates[i].bands, period.Zone)
+		}
+	}
+	return times
 }
 
 // match returns the index of the first rate that prices the source's usage of
-// the meter, or −1.
+// the meter, or the number of rates where none does.
 func (s *Sheet) match(source *Source, m invoq.Meter) int {
-	return slices.IndexFunc(s.rates, func(r rate) bool {
-		return r.Meter == m && selects(r.Where, source)
-	})
+	for i := range s.rates {
+		if s.rates[i].Meter == m && selects(s.rates[i].Where, source) {
+			return i
+		}
+	}
+	return len(s.rates)
 }
 
 // selects reports whether all conditions of the selector hold.

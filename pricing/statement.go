@@ -1,6 +1,10 @@
 package pricing
 
-import "invoq"
+import (
+	"fmt"
+
+	"invoq"
+)
 
 // Statement is what a plan asks for a period's usage. The same plan, period
 // and usage give the same statement to the last byte, in whatever order and
@@ -16,13 +20,27 @@ type Statement struct {
 	// Unpriced is the usage of the period that no rate covers, by meter. It is
 	// not billed, and not silently free either: show it.
 	Unpriced []Unpriced `json:"unpriced,omitempty"`
+	// Warnings say where a line rests on less than its rate asks for.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
-// Unpriced is usage of a meter that no rate of the plan covers.
+// Unpriced is usage that is not on the lines, and why.
 type Unpriced struct {
-	Meter    invoq.Meter   `json:"meter"`
-	Quantity invoq.Decimal `json:"quantity"`
+	Meter    invoq.Meter    `json:"meter"`
+	Reason   UnpricedReason `json:"reason"`
+	Quantity invoq.Decimal  `json:"quantity"`
 }
+
+// UnpricedReason says why usage has no price.
+type UnpricedReason string
+
+// The reasons.
+const (
+	// NoRate: no rate of the plan selects it.
+	NoRate UnpricedReason = "no rate"
+	// NoCost: its rate is made of the real cost, and nobody knows that.
+	NoCost UnpricedReason = "no cost"
+)
 
 // add rounds the line, once, and puts it on the statement. A line about
 // nothing stays off it.
@@ -34,4 +52,12 @@ func (s *Statement) add(digits int32, line invoq.BillLine) {
 	s.Lines = append(s.Lines, line)
 	s.Total = s.Total.Add(line.Amount)
 	s.Exact = s.Exact.Add(line.Exact)
+}
+
+func (s *Statement) warnUnrounded(r *rate, label string, quantity invoq.Decimal) {
+	if !quantity.IsZero() {
+		s.Warnings = append(s.Warnings, fmt.Sprintf(
+			"%s: %s of %q came without single calls and are priced without rounding each",
+			label, quantity, r.Label()))
+	}
 }

@@ -87,13 +87,24 @@ func (d strict) object(path string, v reflect.Value) error {
 			return err
 		}
 	}
+	if err := d.close(path); err != nil {
+		return err
+	}
+	return missing(path, v, fields, seen)
+}
+
+// missing refuses an object that lacks a required field. The price of a rate
+// is required where its kind has one: left out it would be 0.
+func missing(path string, v reflect.Value, fields map[string]field, seen map[string]bool) error {
+	r, isRate := v.Interface().(invoq.Rate)
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		if fields[name].required && !seen[name] {
-			return refuse(join(path, name), "it is missing")
+		if seen[name] || !fields[name].required || (isRate && name == "price" && !r.Kind.Priced()) {
+			continue
 		}
+		return refuse(join(path, name), "it is missing")
 	}
-	return d.close(path)
+	return nil
 }
 
 func (d strict) array(path string, v reflect.Value) error {

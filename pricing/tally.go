@@ -11,10 +11,10 @@ import (
 // looked at: a bill reads tens of thousands of items and a handful of sums.
 type tally struct {
 	sheet   *Sheet
-	coarse  *timeline
+	times   []*timeline // by rate; the last is for usage that no rate prices
 	sources map[*Source]*account
-	order   []*account // as first seen
-	last    *account   // of the item before
+	last    *account // of the item before
+	order   []*account
 }
 
 // account is what one source used.
@@ -25,18 +25,19 @@ type account struct {
 
 // slot sums one meter of one source.
 type slot struct {
-	meter invoq.Meter
-	rate  int // index of the rate that prices it; −1: none does
-	time  *timeline
-	at    int         // segment of the item before
-	sums  []invoq.Sum // one a segment
+	meter   invoq.Meter
+	rate    int // index of the rate that prices it; len(rates): none does
+	time    *timeline
+	at      int         // segment of the item before
+	sums    []invoq.Sum // one a segment
+	special *special    // nil where quantities are all that matters
 }
 
 // unattributed stands for items without a source.
 var unattributed = &Source{}
 
-func newTally(s *Sheet, all []stretch) *tally {
-	return &tally{sheet: s, coarse: newTimeline(all), sources: map[*Source]*account{}}
+func newTally(s *Sheet, times []*timeline) *tally {
+	return &tally{sheet: s, times: times, sources: map[*Source]*account{}}
 }
 
 // add sums up all items. It refuses one that is not wholly inside a segment:
@@ -48,12 +49,15 @@ func (t *tally) add(usage []Item) error {
 		start := unixNano(item.Start)
 		if !s.time.holds(s.at, start) {
 			if s.at = s.time.find(start); s.at < 0 {
-				s.at = 0
 				return errorOutside(i, item, s.time)
 			}
 		}
 		if end := unixNano(item.end()); end < start || end > s.time.starts[s.at+1] {
 			return errorStraddles(i, item, s.time.starts[s.at+1])
+		}
+		if s.special != nil {
+			s.special.add(s, item)
+			continue
 		}
 		s.sums[s.at].Add(&item.Quantity)
 	}
@@ -84,53 +88,70 @@ func (a *account) slot(t *tally, m invoq.Meter) *slot {
 			return &a.slots[i]
 		}
 	}
-	a.slots = append(a.slots, slot{
-		meter: m,
-		rate:  t.sheet.match(a.source, m),
-		time:  t.coarse,
-		sums:  make([]invoq.Sum, len(t.coarse.segments)),
-	})
+	rate := t.sheet.match(a.source, m)
+	s := slot{meter: m, rate: rate, time: t.times[rate]}
+	s.sums = make([]invoq.Sum, len(s.time.segments))
+	if rate < len(t.sheet.rates) {
+		s.special = newSpecial(&t.sheet.rates[rate], len(s.sums))
+	}
+	a.slots = append(a.slots, s)
 	return &a.slots[len(a.slots)-1]
 }
 
-// sum adds up a slot's segments in a stretch, those inside the period or those
-// before it.
-func (s *slot) sum(stretch int, billed bool) invoq.Decimal {
-	var total invoq.Decimal
-	for i, seg := range s.time.segments {
-		if seg.stretch == stretch && seg.billed == billed {
-			total = total.Add(s.sums[i].Decimal())
-		}
-	}
-	return total
-}
-
-// used is what one rate has to price in one stretch.
-type used struct {
-	before invoq.Decimal // in the month, before the period
-	within invoq.Decimal // in the period
-	inputs []invoq.LineInput
-}
-
-// used gathers what the rate's sources used in a stretch.
-func (t *tally) used(rate, stretch int) used {
-	var u used
+// byRate returns the slots of every rate, those that no rate prices last.
+func (t *tally) byRate() [][]entry {
+	all := make([][]entry, len(t.times))
 	for _, a := range t.order {
 		for i := range a.slots {
 			s := &a.slots[i]
-			if s.rate != rate {
-				continue
-			}
-			within := s.sum(stretch, true)
-			u.before = u.before.Add(s.sum(stretch, false))
-			u.within = u.within.Add(within)
-			u.inputs = append(u.inputs, invoq.LineInput{
-				Namespace: a.source.Namespace, Service: a.source.Service, Quantity: within,
-			})
+			all[s.rate] = append(all[s.rate], entry{a.source, s})
 		}
 	}
-	u.inputs = mergeInputs(u.inputs)
-	return u
+	return all
+}
+
+// entry is a slot and whose it is.
+type entry struct {
+	source *Source
+	*slot
+}
+
+// special sums what some rates need beside quantities.
+type special struct {
+	rate      *rate
+	costs     []invoq.Sum // what the priced quantities cost
+	costless  []invoq.Sum // quantities whose cost nobody knows
+	unrounded []invoq.Sum // quantities that came without their calls
+}
+
+// newSpecial returns nil for a rate that needs quantities alone.
+func newSpecial(r *rate, segments int) *special {
+	switch {
+	case r.costPlus():
+		return &special{rate: r, costs: make([]invoq.Sum, segments), costless: make([]invoq.Sum, segments)}
+	case !r.Round.IsZero():
+		return &special{rate: r, unrounded: make([]invoq.Sum, segments)}
+	}
+	return nil
+}
+
+func (p *special) add(s *slot, item *Item) {
+	if p.rate.costPlus() {
+		if item.Cost == nil {
+			p.costless[s.at].Add(&item.Quantity)
+			return
+		}
+		p.costs[s.at].Add(item.Cost)
+		s.sums[s.at].Add(&item.Quantity)
+		return
+	}
+	if item.Calls != nil {
+		quantity, _ := RoundCall(p.rate.Round, *item.Calls).quantity(s.meter)
+		s.sums[s.at].Add(&quantity)
+		return
+	}
+	p.unrounded[s.at].Add(&item.Quantity)
+	s.sums[s.at].Add(&item.Quantity)
 }
 
 // mergeInputs sorts by namespace and service, adds up equal ones and drops
@@ -139,7 +160,7 @@ func mergeInputs(all []invoq.LineInput) []invoq.LineInput {
 	slices.SortFunc(all, func(a, b invoq.LineInput) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service))
 	})
-	var merged []invoq.LineInput
+	merged := all[:0]
 	for _, in := range all {
 		if n := len(merged) - 1; n >= 0 && merged[n].Namespace == in.Namespace &&
 			merged[n].Service == in.Service {
@@ -149,30 +170,4 @@ func mergeInputs(all []invoq.LineInput) []invoq.LineInput {
 		merged = append(merged, in)
 	}
 	return slices.DeleteFunc(merged, func(in invoq.LineInput) bool { return in.Quantity.IsZero() })
-}
-
-// unpriced lists by meter what no rate prices, inside the period.
-func (t *tally) unpriced() []Unpriced {
-	sums := map[invoq.Meter]invoq.Decimal{}
-	for _, a := range t.order {
-		for i := range a.slots {
-			s := &a.slots[i]
-			if s.rate >= 0 {
-				continue
-			}
-			for j, seg := range s.time.segments {
-				if seg.billed {
-					sums[s.meter] = sums[s.meter].Add(s.sums[j].Decimal())
-				}
-			}
-		}
-	}
-	var all []Unpriced
-	for meter, sum := range sums {
-		if !sum.IsZero() {
-			all = append(all, Unpriced{Meter: meter, Quantity: sum})
-		}
-	}
-	slices.SortFunc(all, func(a, b Unpriced) int { return cmp.Compare(a.Meter, b.Meter) })
-	return all
 }

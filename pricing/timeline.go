@@ -18,6 +18,7 @@ type timeline struct {
 type segment struct {
 	stretch int  // index of the period's stretch
 	billed  bool // inside the period; else before it, in its first month
+	price   int  // time_of_day: index of the window that holds
 }
 
 // newTimeline cuts at months and at the start of the period.

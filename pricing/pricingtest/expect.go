@@ -33,19 +33,21 @@ func takeExpect(body []line) (*expectation, []line, *Failure) {
 	return found, rest, nil
 }
 
-func (e *expectation) check(err error) *Failure {
+// check holds the expectation against what happened; nil is no failure.
+func (e *expectation) check(got *Failure) *Failure {
 	switch {
-	case err == nil:
+	case got == nil:
 		return failAt(e.number, "it does not fail")
-	case !strings.Contains(message(err), e.msg):
-		return failAt(e.number, "it fails with another message: %s", message(err))
+	case !strings.Contains(got.Message, e.msg):
+		return failAt(e.number, "it fails with another message: %s", got.Message)
 	}
 	return nil
 }
 
 // results writes a statement as the rows of a script: a line each of the bill,
-// the total where it is not that of a single line, and what is unpriced.
-func results(st pricing.Statement) [][]string {
+// the total where it is not that of a single line, and what is unpriced. If
+// exact, each line has its unrounded amount behind it.
+func results(st pricing.Statement, exact bool) [][]string {
 	digits, _ := pricing.Digits(st.Currency) // The plan was valid.
 	money := func(d invoq.Decimal) string { return d.Fixed(digits) + " " + string(st.Currency) }
 	months := map[string]bool{}
@@ -54,7 +56,10 @@ func results(st pricing.Statement) [][]string {
 	}
 	var rows [][]string
 	for _, l := range st.Lines {
-		row := []string{l.Rate, l.Quantity.String(), money(l.Amount)}
+		row := []string{lineName(l), l.Quantity.String(), money(l.Amount)}
+		if exact {
+			row = append(row, "exact "+l.Exact.String())
+		}
 		if len(months) > 1 {
 			row = append([]string{l.Month}, row...)
 		}
@@ -64,9 +69,31 @@ func results(st pricing.Statement) [][]string {
 		rows = append(rows, []string{"total", money(st.Total)})
 	}
 	for _, u := range st.Unpriced {
-		rows = append(rows, []string{"unpriced", string(u.Meter), u.Quantity.String()})
+		rows = append(rows, []string{"unpriced", string(u.Meter), u.Quantity.String() + reason(u)})
+	}
+	for _, text := range st.Warnings {
+		rows = append(rows, []string{"warning", text})
 	}
 	return rows
+}
+
+// lineName is the rate, and what the line is where it is not plain usage.
+func lineName(l invoq.BillLine) string {
+	name := l.Rate
+	if l.Kind != invoq.LineUsage && l.Kind != invoq.LineFee && string(l.Kind) != l.Rate {
+		name += " " + string(l.Kind)
+	}
+	if l.Spot {
+		name += " spot"
+	}
+	return name
+}
+
+func reason(u pricing.Unpriced) string {
+	if u.Reason == pricing.NoRate {
+		return ""
+	}
+	return " " + string(u.Reason)
 }
 
 // compare holds the rows against the lines below the command, space aside.

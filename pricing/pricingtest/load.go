@@ -3,6 +3,7 @@ package pricingtest
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,13 +41,15 @@ func parseLoad(args []string) (loading, error) {
 	return l, err
 }
 
-// series reads METER{labels} VALUES and returns the tenant and its items.
+// series reads METER{labels} VALUES [cost C [per N]] and returns the tenant and
+// its items. The meter "calls" stands for single calls, see expandCalls.
 func (l loading) series(text string) (tenant string, items []pricing.Item, err error) {
 	name, labels, rest, err := labelled(text)
 	if err != nil {
 		return "", nil, err
 	}
-	samples, err := seriesValues(strings.Fields(rest))
+	values, more := splitAt(strings.Fields(rest), "cost", "of")
+	samples, err := seriesValues(values)
 	if err != nil {
 		return "", nil, err
 	}
@@ -60,7 +63,84 @@ func (l loading) series(text string) (tenant string, items []pricing.Item, err e
 		items[i].Source = source
 		items[i].Meter = meter(name)
 	}
-	return tenant, items, nil
+	w := words{all: more}
+	switch {
+	case name == "calls":
+		items = expandCalls(&w, items)
+	case w.accept("cost"):
+		addCosts(&w, items)
+	}
+	return tenant, items, w.finish()
+}
+
+// splitAt cuts words before the first that is one of the marks.
+func splitAt(all []string, marks ...string) (before, from []string) {
+	for i, word := range all {
+		if slices.Contains(marks, word) {
+			return all[:i], all[i:]
+		}
+	}
+	return all, nil
+}
+
+// addCosts reads C [per N] and gives each item its real cost.
+func addCosts(w *words, items []pricing.Item) {
+	price, per := w.number(), invoq.NewDecimal(1, 0)
+	if w.accept("per") {
+		per = w.number()
+	}
+	if w.err != nil {
+		return
+	}
+	if per.Sign() <= 0 {
+		w.fail("a cost per %s", per)
+		return
+	}
+	each := price.Quo(per, invoq.MaxPricePlaces)
+	if each.Mul(per).Cmp(price) != 0 {
+		w.fail("a cost of %s per %s is not exact", price, per)
+	}
+	for i := range items {
+		cost := items[i].Quantity.Mul(each)
+		items[i].Cost = &cost
+	}
+}
+
+// expandCalls reads "of 120ms 1536MB [2cpu]" and makes of each count of calls
+// the items of the meters that such calls have.
+func expandCalls(w *words, counts []pricing.Item) []pricing.Item {
+	w.expect("of")
+	each := pricing.Calls{DurationMs: w.unit("ms"), MemoryMB: w.unit("MB")}
+	meters := []invoq.Meter{invoq.Invocations, invoq.DurationMs, invoq.MBMs}
+	if w.err == nil && w.peek() != "" {
+		each.CPUs = w.unit("cpu")
+		meters = append(meters, invoq.CPUMs)
+	}
+	var items []pricing.Item
+	for _, count := range counts {
+		calls := each
+		calls.Count = count.Quantity
+		for _, m := range meters {
+			item := count
+			item.Meter, item.Calls = m, &calls
+			item.Quantity = quantityOf(calls, m)
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// quantityOf returns what calls are of a meter, as they are.
+func quantityOf(c pricing.Calls, m invoq.Meter) invoq.Decimal {
+	switch m {
+	case invoq.DurationMs:
+		return c.Count.Mul(c.DurationMs)
+	case invoq.MBMs:
+		return c.Count.Mul(c.DurationMs).Mul(c.MemoryMB)
+	case invoq.CPUMs:
+		return c.Count.Mul(c.DurationMs).Mul(c.CPUs)
+	}
+	return c.Count
 }
 
 // windows takes value i as the usage of window i.

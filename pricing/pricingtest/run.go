@@ -91,15 +91,16 @@ func (r *runner) plan(c command, args []string) *Failure {
 	}
 	c.body = body
 	plan, failure := parsePlan(c, args)
+	if failure == nil {
+		if err := pricing.Validate(plan); err != nil {
+			failure = &Failure{Line: c.number, Message: invoq.MessageOf(err), ofPlan: true}
+		}
+	}
+	if expected != nil && (failure == nil || failure.ofPlan) {
+		return expected.check(failure)
+	}
 	if failure != nil {
 		return failure
-	}
-	err := pricing.Validate(plan)
-	if expected != nil {
-		return expected.check(err)
-	}
-	if err != nil {
-		return failAt(c.number, "%s", invoq.MessageOf(err))
 	}
 	r.plans[plan.Name], r.latest = plan, plan.Name
 	return nil
@@ -129,17 +130,24 @@ func (r *runner) price(c command, args []string) *Failure {
 	if failure != nil {
 		return failure
 	}
-	st, err := r.statement(args)
+	o, err := r.order(args)
+	var st pricing.Statement
+	if err == nil {
+		st, err = r.statement(o)
+	}
+	if err != nil {
+		failure = failAt(c.number, "%s", message(err))
+	}
 	if expected != nil {
 		if len(body) > 0 {
 			return failAt(body[0].number, "a price that fails has no results")
 		}
-		return expected.check(err)
+		return expected.check(failure)
 	}
-	if err != nil {
-		return failAt(c.number, "%s", message(err))
+	if failure != nil {
+		return failure
 	}
-	got := results(st)
+	got := results(st, o.exact)
 	r.edits = append(r.edits, edit{from: c.number, to: c.end, lines: r.rewritten(c, got)})
 	if failure := compare(c, body, got); failure != nil {
 		r.fail(failure)
@@ -147,39 +155,49 @@ func (r *runner) price(c command, args []string) *Failure {
 	return nil
 }
 
-// statement runs TENANT PERIOD [in ZONE] [with PLAN].
-func (r *runner) statement(args []string) (pricing.Statement, error) {
+// order is what a price command asks for.
+type order struct {
+	tenant string
+	plan   string
+	period pricing.Period
+	exact  bool // show unrounded amounts
+}
+
+// order reads TENANT PERIOD [in ZONE] [with PLAN] [exact].
+func (r *runner) order(args []string) (order, error) {
 	w := words{all: args}
-	tenant, span := w.next(), w.next()
-	loc, name := time.UTC, r.latest
+	o := order{tenant: w.next(), plan: r.latest}
+	span := w.next()
+	loc := time.UTC
 	var err error
 	if w.accept("in") {
 		if loc, err = zone(w.next()); err != nil {
-			return pricing.Statement{}, err
+			return o, err
 		}
 	}
 	if w.accept("with") {
-		name = w.next()
+		o.plan = w.next()
 	}
+	o.exact = w.accept("exact")
 	if err := w.finish(); err != nil {
-		return pricing.Statement{}, err
+		return o, err
 	}
-	p, err := period(span, loc)
-	if err != nil {
-		return pricing.Statement{}, err
+	if o.period, err = period(span, loc); err != nil {
+		return o, err
 	}
-	plan, ok := r.plans[name]
+	return o, o.period.Validate()
+}
+
+func (r *runner) statement(o order) (pricing.Statement, error) {
+	plan, ok := r.plans[o.plan]
 	if !ok {
-		return pricing.Statement{}, invoq.Errorf(invoq.KindNotFound, "there is no plan %q above", name)
+		return pricing.Statement{}, invoq.Errorf(invoq.KindNotFound, "there is no plan %q above", o.plan)
 	}
-	items, ok := r.usage[tenant]
+	items, ok := r.usage[o.tenant]
 	if !ok {
-		return pricing.Statement{}, invoq.Errorf(invoq.KindNotFound, "tenant %q has no usage above", tenant)
+		return pricing.Statement{}, invoq.Errorf(invoq.KindNotFound, "tenant %q has no usage above", o.tenant)
 	}
-	if err := p.Validate(); err != nil {
-		return pricing.Statement{}, err
-	}
-	return pricing.Price(plan, p, relevant(items, p))
+	return pricing.Price(plan, o.period, relevant(items, o.period))
 }
 
 // relevant leaves out the items that lie wholly outside what Price asks for.

@@ -31,6 +31,7 @@ type Failure struct {
 	File    string
 	Line    int // from 1
 	Message string
+	ofPlan  bool // the plan was refused, so "expect fail" may expect it
 }
 
 // Error returns file:line: message.

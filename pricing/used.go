@@ -1,0 +1,136 @@
+package pricing
+
+import (
+	"cmp"
+	"slices"
+
+	"invoq"
+)
+
+// used is what one rate has to price in one stretch.
+type used struct {
+	before, within amounts
+	bySegment      []invoq.Decimal // of the stretch, in order of time
+	segments       []segment
+	inputs         []invoq.LineInput
+	unrounded      invoq.Decimal // within, came without their calls
+}
+
+// amounts are a quantity and what it cost.
+type amounts struct {
+	quantity, cost invoq.Decimal
+}
+
+func (a amounts) add(b amounts) amounts {
+	return amounts{quantity: a.quantity.Add(b.quantity), cost: a.cost.Add(b.cost)}
+}
+
+// usedOf adds up a rate's slots in one stretch.
+func usedOf(entries []entry, stretch int) used {
+	var u used
+	if len(entries) == 0 {
+		return u
+	}
+	times := entries[0].time // Slots of one rate share their timeline.
+	inputs := make([]invoq.LineInput, len(entries))
+	for i, e := range entries {
+		inputs[i] = invoq.LineInput{Namespace: e.source.Namespace, Service: e.source.Service}
+	}
+	for at, seg := range times.segments {
+		if seg.stretch != stretch {
+			continue
+		}
+		var sum amounts
+		for i, e := range entries {
+			a := e.amounts(at)
+			sum = sum.add(a)
+			if seg.billed {
+				inputs[i].Quantity = inputs[i].Quantity.Add(a.quantity)
+				u.unrounded = u.unrounded.Add(e.unrounded(at))
+			}
+		}
+		u.bySegment = append(u.bySegment, sum.quantity)
+		u.segments = append(u.segments, seg)
+		if seg.billed {
+			u.within = u.within.add(sum)
+		} else {
+			u.before = u.before.add(sum)
+		}
+	}
+	u.inputs = mergeInputs(inputs)
+	return u
+}
+
+func (s *slot) amounts(at int) amounts {
+	a := amounts{quantity: s.sums[at].Decimal()}
+	if s.special != nil && s.special.costs != nil {
+		a.cost = s.special.costs[at].Decimal()
+	}
+	return a
+}
+
+func (s *slot) unrounded(at int) invoq.Decimal {
+	if s.special == nil || s.special.unrounded == nil {
+		return invoq.Decimal{}
+	}
+	return s.special.unrounded[at].Decimal()
+}
+
+// costless returns the quantities inside the period whose cost nobody knows.
+func (s *slot) costless() invoq.Decimal {
+	if s.special == nil || s.special.costless == nil {
+		return invoq.Decimal{}
+	}
+	return billed(s.time, s.special.costless)
+}
+
+// billed adds up the segments inside the period.
+func billed(t *timeline, sums []invoq.Sum) invoq.Decimal {
+	var total invoq.Decimal
+	for i, seg := range t.segments {
+		if seg.billed {
+			total = total.Add(sums[i].Decimal())
+		}
+	}
+	return total
+}
+
+// check refuses usage that takes back more than was used: in a month before
+// or inside the period, or in any window of the day that has its own price.
+func (u used) check(r *rate, label string) error {
+	sums := []invoq.Decimal{u.before.quantity, u.before.cost, u.within.quantity, u.within.cost}
+	if r.Kind == invoq.RateTimeOfDay {
+		sums = append(sums, u.bySegment...)
+	}
+	if slices.ContainsFunc(sums, func(d invoq.Decimal) bool { return d.Sign() < 0 }) {
+		return invoq.Errorf(invoq.KindUnprocessable,
+			"items of %q in %s take back more than was used", r.Label(), label)
+	}
+	return nil
+}
+
+// unpriced lists what of the period is not priced, by meter and reason.
+func unpriced(byRate [][]entry) []Unpriced {
+	sums := map[Unpriced]invoq.Decimal{}
+	for i, entries := range byRate {
+		for _, e := range entries {
+			if i == len(byRate)-1 {
+				key := Unpriced{Meter: e.meter, Reason: NoRate}
+				sums[key] = sums[key].Add(billed(e.time, e.sums))
+				continue
+			}
+			key := Unpriced{Meter: e.meter, Reason: NoCost}
+			sums[key] = sums[key].Add(e.costless())
+		}
+	}
+	var all []Unpriced
+	for u, quantity := range sums {
+		if u.Quantity = quantity; !quantity.IsZero() {
+			all = append(all, u)
+		}
+	}
+	slices.SortFunc(all, func(a, b Unpriced) int {
+		return cmp.Or(cmp.Compare(a.Meter, b.Meter), cmp.Compare(a.Reason, b.Reason))
+	})
+	return all
+}
