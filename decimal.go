@@ -66,23 +66,33 @@ func MustDecimal(s string) Decimal {
 }
 
 // Add returns d + o, exactly.
-func (d Decimal) Add(o Decimal) Decimal { return d.combine(exact.Add, o) }
+func (d Decimal) Add(o Decimal) (r Decimal) {
+	_, err := exact.Add(&r.n, &d.n, &o.n)
+	mustBeExact(err)
+	return r
+}
 
 // Sub returns d − o, exactly.
-func (d Decimal) Sub(o Decimal) Decimal { return d.combine(exact.Sub, o) }
+func (d Decimal) Sub(o Decimal) (r Decimal) {
+	_, err := exact.Sub(&r.n, &d.n, &o.n)
+	mustBeExact(err)
+	return r
+}
 
 // Mul returns d × o, exactly.
-func (d Decimal) Mul(o Decimal) Decimal { return d.combine(exact.Mul, o) }
+func (d Decimal) Mul(o Decimal) (r Decimal) {
+	_, err := exact.Mul(&r.n, &d.n, &o.n)
+	mustBeExact(err)
+	return r
+}
 
 // Neg returns −d.
 func (d Decimal) Neg() Decimal { return Decimal{}.Sub(d) }
 
-func (d Decimal) combine(op func(r, x, y *apd.Decimal) (apd.Condition, error), o Decimal) Decimal {
-	var r Decimal
-	if _, err := op(&r.n, &d.n, &o.n); err != nil {
-		panic(fmt.Sprintf("BUG: exact arithmetic on %s and %s: %v", d, o, err))
+func mustBeExact(err error) {
+	if err != nil {
+		panic("BUG: exact arithmetic: " + err.Error())
 	}
-	return r
 }
 
 // Scale returns d × 10^power, exactly.

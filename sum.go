@@ -18,8 +18,12 @@ type Sum struct {
 // Add adds d, which must be finite, as every parsed decimal is.
 func (s *Sum) Add(d *Decimal) {
 	// Fast path: same exponent, and it fits.
-	if d.n.Exponent == s.exponent {
-		if v, ok := d.int64(); ok && s.addUnits(v) {
+	if d.n.Exponent == s.exponent && d.n.Form == apd.Finite && d.n.Coeff.IsInt64() {
+		v := d.n.Coeff.Int64()
+		if d.n.Negative {
+			v = -v
+		}
+		if s.addUnits(v) {
 			return
 		}
 	}
@@ -28,6 +32,9 @@ func (s *Sum) Add(d *Decimal) {
 
 // Decimal returns the sum.
 func (s *Sum) Decimal() Decimal {
+	if s.rest.IsZero() {
+		return NewDecimal(s.units, s.exponent)
+	}
 	return s.rest.Add(NewDecimal(s.units, s.exponent))
 }
 

@@ -23,7 +23,7 @@ type month struct {
 }
 
 // price adds the month's lines to the statement.
-func (m *month) price(byRate [][]entry) error {
+func (m *month) price(byRate [][]*slot) error {
 	for i := range m.sheet.rates {
 		r := &m.sheet.rates[i]
 		if r.Kind == invoq.RateFlat {

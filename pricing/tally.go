@@ -10,110 +10,95 @@ import (
 // tally sums usage by source, meter and segment of time before any price is
 // looked at: a bill reads tens of thousands of items and a handful of sums.
 type tally struct {
-	sheet   *Sheet
-	times   []*timeline // by rate; the last is for usage that no rate prices
-	sources map[*Source]*account
-	last    *account // of the item before
-	order   []*account
+	sheet *Sheet
+	times []*timeline // by rate; the last is for usage that no rate prices
+	slots map[slotKey]*slot
+	order []*slot // as first seen
 }
 
-// account is what one source used.
-type account struct {
+type slotKey struct {
 	source *Source
-	slots  []slot
+	meter  invoq.Meter
 }
 
 // slot sums one meter of one source.
 type slot struct {
-	meter   invoq.Meter
+	slotKey
 	rate    int // index of the rate that prices it; len(rates): none does
 	time    *timeline
-	at      int         // segment of the item before
 	sums    []invoq.Sum // one a segment
 	special *special    // nil where quantities are all that matters
+	next    *slot       // of the item that followed this slot's last item
 }
 
 // unattributed stands for items without a source.
 var unattributed = &Source{}
 
 func newTally(s *Sheet, times []*timeline) *tally {
-	return &tally{sheet: s, times: times, sources: map[*Source]*account{}}
+	return &tally{sheet: s, times: times, slots: map[slotKey]*slot{}}
 }
 
 // add sums up all items. It refuses one that is not wholly inside a segment:
 // dropping it or guessing its side would lose money without a word.
+//
+// Usage comes in a rhythm, so that the next item is mostly of the slot that
+// followed last time, and of the same hour: that saves looking both up.
 func (t *tally) add(usage []Item) error {
+	at := &slot{}
 	for i := range usage {
 		item := &usage[i]
-		s := t.account(item.Source).slot(t, item.Meter)
-		start := unixNano(item.Start)
-		if !s.time.holds(s.at, start) {
-			if s.at = s.time.find(start); s.at < 0 {
-				return errorOutside(i, item, s.time)
+		s := at.next
+		if s == nil || s.source != item.Source || s.meter != item.Meter {
+			s = t.slot(item)
+			at.next = s
+		}
+		at = s
+		if h := &s.time.held; !h.known || h.start != item.Start || h.end != item.End {
+			if err := s.time.locate(item, i); err != nil {
+				return err
 			}
 		}
-		if end := unixNano(item.end()); end < start || end > s.time.starts[s.at+1] {
-			return errorStraddles(i, item, s.time.starts[s.at+1])
-		}
 		if s.special != nil {
-			s.special.add(s, item)
+			s.special.add(s, s.time.held.segment, item)
 			continue
 		}
-		s.sums[s.at].Add(&item.Quantity)
+		s.sums[s.time.held.segment].Add(&item.Quantity)
 	}
 	return nil
 }
 
-func (t *tally) account(source *Source) *account {
-	if source == nil {
-		source = unattributed
+// slot returns the item's slot.
+func (t *tally) slot(item *Item) *slot {
+	key := slotKey{item.Source, item.Meter}
+	if key.source == nil {
+		key.source = unattributed
 	}
-	// Fast path: usage comes in runs of one source.
-	if t.last != nil && t.last.source == source {
-		return t.last
+	s := t.slots[key]
+	if s == nil {
+		s = t.newSlot(key)
+		t.slots[key] = s
+		t.order = append(t.order, s)
 	}
-	a := t.sources[source]
-	if a == nil {
-		a = &account{source: source}
-		t.sources[source] = a
-		t.order = append(t.order, a)
-	}
-	t.last = a
-	return a
+	return s
 }
 
-func (a *account) slot(t *tally, m invoq.Meter) *slot {
-	for i := range a.slots {
-		if a.slots[i].meter == m {
-			return &a.slots[i]
-		}
-	}
-	rate := t.sheet.match(a.source, m)
-	s := slot{meter: m, rate: rate, time: t.times[rate]}
+func (t *tally) newSlot(key slotKey) *slot {
+	s := &slot{slotKey: key, rate: t.sheet.match(key.source, key.meter)}
+	s.time = t.times[s.rate]
 	s.sums = make([]invoq.Sum, len(s.time.segments))
-	if rate < len(t.sheet.rates) {
-		s.special = newSpecial(&t.sheet.rates[rate], len(s.sums))
+	if s.rate < len(t.sheet.rates) {
+		s.special = newSpecial(&t.sheet.rates[s.rate], len(s.sums))
 	}
-	a.slots = append(a.slots, s)
-	return &a.slots[len(a.slots)-1]
+	return s
 }
 
 // byRate returns the slots of every rate, those that no rate prices last.
-func (t *tally) byRate() [][]entry {
-	all := make([][]entry, len(t.times))
-	for _, a := range t.order {
-		for i := range a.slots {
-			s := &a.slots[i]
-			all[s.rate] = append(all[s.rate], entry{a.source, s})
-		}
+func (t *tally) byRate() [][]*slot {
+	all := make([][]*slot, len(t.times))
+	for _, s := range t.order {
+		all[s.rate] = append(all[s.rate], s)
 	}
 	return all
-}
-
-// entry is a slot and whose it is.
-type entry struct {
-	source *Source
-	*slot
 }
 
 // special sums what some rates need beside quantities.
@@ -135,23 +120,23 @@ func newSpecial(r *rate, segments int) *special {
 	return nil
 }
 
-func (p *special) add(s *slot, item *Item) {
+func (p *special) add(s *slot, at int, item *Item) {
 	if p.rate.costPlus() {
 		if item.Cost == nil {
-			p.costless[s.at].Add(&item.Quantity)
+			p.costless[at].Add(&item.Quantity)
 			return
 		}
-		p.costs[s.at].Add(item.Cost)
-		s.sums[s.at].Add(&item.Quantity)
+		p.costs[at].Add(item.Cost)
+		s.sums[at].Add(&item.Quantity)
 		return
 	}
 	if item.Calls != nil {
 		quantity, _ := RoundCall(p.rate.Round, *item.Calls).quantity(s.meter)
-		s.sums[s.at].Add(&quantity)
+		s.sums[at].Add(&quantity)
 		return
 	}
-	p.unrounded[s.at].Add(&item.Quantity)
-	s.sums[s.at].Add(&item.Quantity)
+	p.unrounded[at].Add(&item.Quantity)
+	s.sums[at].Add(&item.Quantity)
 }
 
 // mergeInputs sorts by namespace and service, adds up equal ones and drops

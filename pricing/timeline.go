@@ -12,6 +12,15 @@ type timeline struct {
 	// ascending, and the end of the last segment behind them.
 	starts   []int64
 	segments []segment
+	held     held // by the item before
+}
+
+// held is an interval and the segment that holds all of it. The zero value
+// holds none.
+type held struct {
+	start, end time.Time
+	segment    int
+	known      bool
 }
 
 // segment is a piece of a timeline.
@@ -51,6 +60,23 @@ func (t *timeline) find(nanos int64) int {
 		return -1 // At or behind the end.
 	}
 	return i
+}
+
+// locate finds the segment that holds all of the item, which is usage item
+// number i, and notes it in held.
+func (t *timeline) locate(item *Item, i int) error {
+	start, end := unixNano(item.Start), unixNano(item.end())
+	at := t.held.segment
+	if !t.holds(at, start) {
+		if at = t.find(start); at < 0 {
+			return errorOutside(i, item, t)
+		}
+	}
+	if end < start || end > t.starts[at+1] {
+		return errorStraddles(i, item, t.starts[at+1])
+	}
+	t.held = held{start: item.Start, end: item.End, segment: at, known: true}
+	return nil
 }
 
 // unixNano returns nanoseconds since 1970, or the least int64 where they do

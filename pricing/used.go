@@ -26,7 +26,7 @@ func (a amounts) add(b amounts) amounts {
 }
 
 // usedOf adds up a rate's slots in one stretch.
-func usedOf(entries []entry, stretch int) used {
+func usedOf(entries []*slot, stretch int) used {
 	var u used
 	if len(entries) == 0 {
 		return u
@@ -110,7 +110,7 @@ func (u used) check(r *rate, label string) error {
 }
 
 // unpriced lists what of the period is not priced, by meter and reason.
-func unpriced(byRate [][]entry) []Unpriced {
+func unpriced(byRate [][]*slot) []Unpriced {
 	sums := map[Unpriced]invoq.Decimal{}
 	for i, entries := range byRate {
 		for _, e := range entries {
