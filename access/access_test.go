@@ -28,8 +28,13 @@ func TestKeyring(t *testing.T) {
 	pepper := []byte("pepper")
 	good, other := NewSecret(), NewSecret()
 	stored := keys{good.Prefix(): {
-		ID: "k1", Role: Tenant, TenantID: "t1", Tenant: "acme", Prefix: good.Prefix(), Hash: good.Hash(pepper),
-		Expires: now.Add(time.Hour),
+		ID:       "k1",
+		Role:     Tenant,
+		TenantID: "t1",
+		Tenant:   "acme",
+		Prefix:   good.Prefix(),
+		Hash:     good.Hash(pepper),
+		Expires:  now.Add(time.Hour),
 	}}
 	ring := NewKeyring(stored, pepper, func() time.Time { return now })
 	f := func(presented, want string) {
@@ -105,7 +110,9 @@ func TestSessions(t *testing.T) {
 	clock := func() time.Time { return now }
 	pepper := []byte("pepper")
 	secret := NewSecret()
-	stored := keys{secret.Prefix(): {ID: "k1", Role: Owner, Prefix: secret.Prefix(), Hash: secret.Hash(pepper)}}
+	stored := keys{
+		secret.Prefix(): {ID: "k1", Role: Owner, Prefix: secret.Prefix(), Hash: secret.Hash(pepper)},
+	}
 	s := NewSessions(NewKeyring(stored, pepper, clock), []byte("session secret"), clock)
 	other := NewSessions(NewKeyring(stored, pepper, clock), []byte("another secret"), clock)
 	f := func(s *Sessions, cookie string, want Role) {

@@ -76,7 +76,11 @@ type Secret struct{ text string }
 func NewSecret() Secret {
 	var b [prefixBytes + secretBytes]byte
 	rand.Read(b[:]) // Never fails: it would crash the program first.
-	body := mark + "_" + spelling.EncodeToString(b[:prefixBytes]) + "_" + spelling.EncodeToString(b[prefixBytes:])
+	body := mark + "_" + spelling.EncodeToString(
+		b[:prefixBytes],
+	) + "_" + spelling.EncodeToString(
+		b[prefixBytes:],
+	)
 	return Secret{body + checksum(body)}
 }
 

@@ -68,7 +68,11 @@ func (r Role) May(p Permission) bool { return p == Public || slices.Contains(per
 // Validate returns an error of KindUnprocessable for a name that is no role.
 func (r Role) Validate() error {
 	if _, ok := permissions[r]; !ok {
-		return invoq.Errorf(invoq.KindUnprocessable, "role %q is not owner, tenant, ingest or viewer", string(r))
+		return invoq.Errorf(
+			invoq.KindUnprocessable,
+			"role %q is not owner, tenant, ingest or viewer",
+			string(r),
+		)
 	}
 	return nil
 }

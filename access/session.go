@@ -85,7 +85,10 @@ func (s *Sessions) Redeem(word string) (string, error) {
 	delete(s.tickets, word)
 	s.mu.Unlock()
 	if !ok || !s.now().Before(t.until) {
-		return "", invoq.Errorf(invoq.KindUnauthenticated, "this link was used already or is too old; sign in with an API key")
+		return "", invoq.Errorf(
+			invoq.KindUnauthenticated,
+			"this link was used already or is too old; sign in with an API key",
+		)
 	}
 	return s.Open(t.prefix), nil
 }

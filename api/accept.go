@@ -26,7 +26,10 @@ func accepts(ctx context.Context, media string) bool {
 		if _, q, ok := strings.Cut(params, "q="); ok {
 			quality, _ = strconv.ParseFloat(strings.TrimSpace(q), 64)
 		}
-		if name = strings.TrimSpace(name); (name == media || name == "application/json" || name == "*/*") && quality > bestQuality {
+		if name = strings.TrimSpace(
+			name,
+		); (name == media || name == "application/json" || name == "*/*") &&
+			quality > bestQuality {
 			best, bestQuality = name, quality
 		}
 	}

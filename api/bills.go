@@ -10,7 +10,10 @@ import (
 )
 
 // CalculateBill computes and stores the draft bill of a period.
-func (s *Server) CalculateBill(ctx context.Context, r CalculateBillRequestObject) (CalculateBillResponseObject, error) {
+func (s *Server) CalculateBill(
+	ctx context.Context,
+	r CalculateBillRequestObject,
+) (CalculateBillResponseObject, error) {
 	t, err := s.DB.FindTenant(ctx, scope(ctx), r.Body.TenantID)
 	if err != nil {
 		return nil, err
@@ -88,9 +91,18 @@ func billJSON(b invoq.Bill) Bill {
 		lines = []BillLine{}
 	}
 	return Bill{
-		ID: string(b.ID), TenantID: string(b.TenantID), PeriodStart: b.Period.Start, PeriodEnd: b.Period.End,
-		Timezone: b.Timezone, Currency: string(b.Currency), PlanID: string(b.PlanID), PlanVersion: b.PlanVersion,
-		Status: BillStatus(b.Status), LineItems: lines, TotalAmount: b.Total, CreatedAt: b.CreatedAt,
+		ID:          string(b.ID),
+		TenantID:    string(b.TenantID),
+		PeriodStart: b.Period.Start,
+		PeriodEnd:   b.Period.End,
+		Timezone:    b.Timezone,
+		Currency:    string(b.Currency),
+		PlanID:      string(b.PlanID),
+		PlanVersion: b.PlanVersion,
+		Status:      BillStatus(b.Status),
+		LineItems:   lines,
+		TotalAmount: b.Total,
+		CreatedAt:   b.CreatedAt,
 	}
 }
 

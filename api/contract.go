@@ -93,7 +93,9 @@ func (s *Server) underContract(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.SetUserContext(context.WithValue(c.UserContext(), askedKey{}, asked{accept: c.Get(fiber.HeaderAccept), url: r.URL}))
+	c.SetUserContext(
+		context.WithValue(c.UserContext(), askedKey{}, asked{accept: c.Get(fiber.HeaderAccept), url: r.URL}),
+	)
 	return s.validate(c, route, params, &r, body)
 }
 

@@ -8,16 +8,29 @@ import (
 )
 
 // GetDashboard answers with a tenant's month to date.
-func (s *Server) GetDashboard(ctx context.Context, r GetDashboardRequestObject) (GetDashboardResponseObject, error) {
+func (s *Server) GetDashboard(
+	ctx context.Context,
+	r GetDashboardRequestObject,
+) (GetDashboardResponseObject, error) {
 	m, err := s.Biller.MonthToDate(ctx, scope(ctx), r.TenantPath, s.Now())
 	if err != nil {
 		return nil, err
 	}
 	d := Dashboard{
-		TenantID: string(m.Tenant.ID), Tenant: string(m.Tenant.Name), Currency: string(m.Bill.Currency),
-		PeriodStart: m.Bill.Period.Start, PeriodEnd: m.Bill.Period.End,
-		Plan: optional(m.Plan.Name), Problem: optional(m.Problem), Total: m.Bill.Total,
-		Services: convert(m.Shares, shareJSON), Unpriced: convert(m.Unpriced, unpricedJSON), Warnings: m.Warnings,
+		TenantID:    string(m.Tenant.ID),
+		Tenant:      string(m.Tenant.Name),
+		Currency:    string(m.Bill.Currency),
+		PeriodStart: m.Bill.Period.Start,
+		PeriodEnd:   m.Bill.Period.End,
+		Plan:        optional(m.Plan.Name),
+		Problem:     optional(m.Problem),
+		Total:       m.Bill.Total,
+		Services: convert(
+			m.Shares,
+			shareJSON,
+		),
+		Unpriced: convert(m.Unpriced, unpricedJSON),
+		Warnings: m.Warnings,
 	}
 	if d.Warnings == nil {
 		d.Warnings = []string{}
@@ -35,7 +48,11 @@ func (s *Server) GetDashboard(ctx context.Context, r GetDashboardRequestObject) 
 
 func shareJSON(s billing.Share) Share {
 	return Share{
-		Namespace: s.Namespace, Service: s.Service, Revision: s.Revision, Cost: s.Cost, Usage: quantitiesJSON(s.Quantities),
+		Namespace: s.Namespace,
+		Service:   s.Service,
+		Revision:  s.Revision,
+		Cost:      s.Cost,
+		Usage:     quantitiesJSON(s.Quantities),
 	}
 }
 

@@ -66,7 +66,17 @@ func messageOf(err error) string {
 func (s *Server) renderError(c *fiber.Ctx, err error) error {
 	status, kind := statusOf(err)
 	if status >= http.StatusInternalServerError {
-		s.Log.Error("request failed", "request", requestID(c), "method", c.Method(), "path", c.Path(), "err", err)
+		s.Log.Error(
+			"request failed",
+			"request",
+			requestID(c),
+			"method",
+			c.Method(),
+			"path",
+			c.Path(),
+			"err",
+			err,
+		)
 	}
 	if e, ok := errors.AsType[*invoq.Error](err); ok && e.RetryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))

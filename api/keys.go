@@ -39,7 +39,11 @@ func (s *Server) CreateKey(ctx context.Context, r CreateKeyRequestObject) (Creat
 		return nil, err
 	}
 	if me.Role != access.Owner && (k.Role == access.Owner || k.TenantID != me.TenantID) {
-		return nil, invoq.Errorf(invoq.KindForbidden, "a key of role %q makes keys of its own tenant only", me.Role)
+		return nil, invoq.Errorf(
+			invoq.KindForbidden,
+			"a key of role %q makes keys of its own tenant only",
+			me.Role,
+		)
 	}
 	if !k.Expires.IsZero() && !k.Expires.After(s.Now()) {
 		return nil, invoq.Errorf(invoq.KindUnprocessable, "expires_at lies in the past")
@@ -65,7 +69,15 @@ func (s *Server) RevokeKey(ctx context.Context, r RevokeKeyRequestObject) (Revok
 
 func keyJSON(k access.Key) Key {
 	return Key{
-		ID: string(k.ID), Name: k.Name, Role: KeyRole(k.Role), TenantID: optional(string(k.TenantID)), Prefix: k.Prefix,
-		CreatedAt: k.Created, ExpiresAt: optional(k.Expires), RevokedAt: optional(k.Revoked),
+		ID: string(
+			k.ID,
+		),
+		Name:      k.Name,
+		Role:      KeyRole(k.Role),
+		TenantID:  optional(string(k.TenantID)),
+		Prefix:    k.Prefix,
+		CreatedAt: k.Created,
+		ExpiresAt: optional(k.Expires),
+		RevokedAt: optional(k.Revoked),
 	}
 }

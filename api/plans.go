@@ -29,7 +29,10 @@ func (s *Server) ListPlans(ctx context.Context, r ListPlansRequestObject) (ListP
 }
 
 // CreatePlan stores the first version of a plan.
-func (s *Server) CreatePlan(ctx context.Context, r CreatePlanRequestObject) (CreatePlanResponseObject, error) {
+func (s *Server) CreatePlan(
+	ctx context.Context,
+	r CreatePlanRequestObject,
+) (CreatePlanResponseObject, error) {
 	p, err := s.planOf(ctx, *r.Body)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,10 @@ func (s *Server) GetPlan(ctx context.Context, r GetPlanRequestObject) (GetPlanRe
 }
 
 // ChangePlan stores a new version of a plan.
-func (s *Server) ChangePlan(ctx context.Context, r ChangePlanRequestObject) (ChangePlanResponseObject, error) {
+func (s *Server) ChangePlan(
+	ctx context.Context,
+	r ChangePlanRequestObject,
+) (ChangePlanResponseObject, error) {
 	to, err := s.planOf(ctx, *r.Body)
 	if err != nil {
 		return nil, err
@@ -70,7 +76,10 @@ func (s *Server) ChangePlan(ctx context.Context, r ChangePlanRequestObject) (Cha
 }
 
 // RetirePlan stores an inactive version of a plan.
-func (s *Server) RetirePlan(ctx context.Context, r RetirePlanRequestObject) (RetirePlanResponseObject, error) {
+func (s *Server) RetirePlan(
+	ctx context.Context,
+	r RetirePlanRequestObject,
+) (RetirePlanResponseObject, error) {
 	p, err := s.DB.ChangePlan(ctx, scope(ctx), invoq.PlanID(r.PlanPath), string(identity(ctx).KeyID),
 		func(p *invoq.Plan) error {
 			p.Active = false
@@ -123,7 +132,12 @@ func (s *Server) planOf(ctx context.Context, b NewPlan) (invoq.Plan, error) {
 		}
 		if *f.price == nil {
 			if !rate.FreePerMonth.IsZero() {
-				return p, invoq.Errorf(invoq.KindUnprocessable, "free units of %s need a price of %s", f.meter, f.meter)
+				return p, invoq.Errorf(
+					invoq.KindUnprocessable,
+					"free units of %s need a price of %s",
+					f.meter,
+					f.meter,
+				)
 			}
 			continue
 		}
@@ -134,7 +148,9 @@ func (s *Server) planOf(ctx context.Context, b NewPlan) (invoq.Plan, error) {
 	if err != nil {
 		return p, fmt.Errorf("read rates: %w", err)
 	}
-	full, err := pricing.ParsePlan(fmt.Appendf(nil, `{"name":%q,"currency":%q,"rates":%s}`, "rates", b.Currency, rates))
+	full, err := pricing.ParsePlan(
+		fmt.Appendf(nil, `{"name":%q,"currency":%q,"rates":%s}`, "rates", b.Currency, rates),
+	)
 	if err != nil {
 		return p, err
 	}

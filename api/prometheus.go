@@ -87,18 +87,22 @@ func (s *Server) promSeries(c *fiber.Ctx) error {
 		return invoq.Errorf(invoq.KindInvalid, "no match[] is given")
 	}
 	found := []map[string]string{}
-	err = s.promSelect(c, f, func(ctx context.Context, q storage.Querier, matchers [][]*labels.Matcher, limit int) error {
-		hints := &storage.SelectHints{Func: "series", Limit: limit}
-		var sets []storage.SeriesSet
-		for _, ms := range matchers {
-			sets = append(sets, q.Select(ctx, true, hints, ms...))
-		}
-		set := storage.NewMergeSeriesSet(sets, limit, storage.ChainedSeriesMerge)
-		for set.Next() && len(found) < limit {
-			found = append(found, set.At().Labels().Map())
-		}
-		return set.Err()
-	})
+	err = s.promSelect(
+		c,
+		f,
+		func(ctx context.Context, q storage.Querier, matchers [][]*labels.Matcher, limit int) error {
+			hints := &storage.SelectHints{Func: "series", Limit: limit}
+			var sets []storage.SeriesSet
+			for _, ms := range matchers {
+				sets = append(sets, q.Select(ctx, true, hints, ms...))
+			}
+			set := storage.NewMergeSeriesSet(sets, limit, storage.ChainedSeriesMerge)
+			for set.Next() && len(found) < limit {
+				found = append(found, set.At().Labels().Map())
+			}
+			return set.Err()
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -107,10 +111,13 @@ func (s *Server) promSeries(c *fiber.Ctx) error {
 
 // promLabels lists the names of labels.
 func (s *Server) promLabels(c *fiber.Ctx) error {
-	return s.promList(c, func(ctx context.Context, q storage.Querier, ms []*labels.Matcher) ([]string, error) {
-		names, _, err := q.LabelNames(ctx, &storage.LabelHints{Limit: maxSeriesListed}, ms...)
-		return names, err
-	})
+	return s.promList(
+		c,
+		func(ctx context.Context, q storage.Querier, ms []*labels.Matcher) ([]string, error) {
+			names, _, err := q.LabelNames(ctx, &storage.LabelHints{Limit: maxSeriesListed}, ms...)
+			return names, err
+		},
+	)
 }
 
 // promLabelValues lists the values of one label.
@@ -121,10 +128,13 @@ func (s *Server) promLabelValues(c *fiber.Ctx) error {
 	}
 	// UTF-8 names are escaped as U__… in paths.
 	name = model.UnescapeName(name, model.ValueEncodingEscaping)
-	return s.promList(c, func(ctx context.Context, q storage.Querier, ms []*labels.Matcher) ([]string, error) {
-		values, _, err := q.LabelValues(ctx, name, &storage.LabelHints{Limit: maxSeriesListed}, ms...)
-		return values, err
-	})
+	return s.promList(
+		c,
+		func(ctx context.Context, q storage.Querier, ms []*labels.Matcher) ([]string, error) {
+			values, _, err := q.LabelValues(ctx, name, &storage.LabelHints{Limit: maxSeriesListed}, ms...)
+			return values, err
+		},
+	)
 }
 
 // promList lists strings over every match[], or over everything without one.
@@ -136,25 +146,29 @@ func (s *Server) promList(
 		return err
 	}
 	all := []string{}
-	err = s.promSelect(c, f, func(ctx context.Context, q storage.Querier, matchers [][]*labels.Matcher, limit int) error {
-		if len(matchers) == 0 {
-			matchers = [][]*labels.Matcher{nil}
-		}
-		for _, ms := range matchers {
-			some, err := list(ctx, q, ms)
-			if err != nil {
-				return err
+	err = s.promSelect(
+		c,
+		f,
+		func(ctx context.Context, q storage.Querier, matchers [][]*labels.Matcher, limit int) error {
+			if len(matchers) == 0 {
+				matchers = [][]*labels.Matcher{nil}
 			}
-			for _, v := range some {
-				// They may point into a file that is unmapped with the querier.
-				all = append(all, strings.Clone(v))
+			for _, ms := range matchers {
+				some, err := list(ctx, q, ms)
+				if err != nil {
+					return err
+				}
+				for _, v := range some {
+					// They may point into a file that is unmapped with the querier.
+					all = append(all, strings.Clone(v))
+				}
 			}
-		}
-		slices.Sort(all)
-		all = slices.Compact(all)
-		all = all[:min(len(all), limit)]
-		return nil
-	})
+			slices.Sort(all)
+			all = slices.Compact(all)
+			all = all[:min(len(all), limit)]
+			return nil
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -245,7 +259,12 @@ const promVersion = "3.15.0"
 // server that does for another product.
 func (s *Server) promBuildInfo(c *fiber.Ctx) error {
 	return promAnswer(c, map[string]string{
-		"version": promVersion, "revision": s.Version, "branch": "", "buildUser": "", "buildDate": "", "goVersion": "",
+		"version":   promVersion,
+		"revision":  s.Version,
+		"branch":    "",
+		"buildUser": "",
+		"buildDate": "",
+		"goVersion": "",
 	}, nil)
 }
 

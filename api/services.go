@@ -7,7 +7,10 @@ import (
 )
 
 // ListServices answers with a page of services.
-func (s *Server) ListServices(ctx context.Context, r ListServicesRequestObject) (ListServicesResponseObject, error) {
+func (s *Server) ListServices(
+	ctx context.Context,
+	r ListServicesRequestObject,
+) (ListServicesResponseObject, error) {
 	page, err := pageOf(r.Params.LimitParam, r.Params.AfterParam)
 	if err != nil {
 		return nil, err
@@ -36,7 +39,10 @@ func (s *Server) tenantFilter(ctx context.Context, idOrName *string) (invoq.Tena
 }
 
 // PutService stores the description of a service.
-func (s *Server) PutService(ctx context.Context, r PutServiceRequestObject) (PutServiceResponseObject, error) {
+func (s *Server) PutService(
+	ctx context.Context,
+	r PutServiceRequestObject,
+) (PutServiceResponseObject, error) {
 	t, err := s.DB.FindTenant(ctx, scope(ctx), r.Body.TenantID)
 	if err != nil {
 		return nil, err
@@ -61,7 +67,16 @@ func (s *Server) PutService(ctx context.Context, r PutServiceRequestObject) (Put
 
 func serviceJSON(v invoq.Service) Service {
 	return Service{
-		ID: string(v.ID), TenantID: string(v.TenantID), Namespace: v.Namespace, Name: v.Name, Runtime: v.Runtime,
-		MemoryLimitMb: v.MemoryLimitMB, CPULimitCores: v.CPULimitCores, Tags: v.Tags, CreatedAt: v.CreatedAt,
+		ID: string(
+			v.ID,
+		),
+		TenantID:      string(v.TenantID),
+		Namespace:     v.Namespace,
+		Name:          v.Name,
+		Runtime:       v.Runtime,
+		MemoryLimitMb: v.MemoryLimitMB,
+		CPULimitCores: v.CPULimitCores,
+		Tags:          v.Tags,
+		CreatedAt:     v.CreatedAt,
 	}
 }

@@ -8,7 +8,10 @@ import (
 )
 
 // ListTenants answers with a page of tenants.
-func (s *Server) ListTenants(ctx context.Context, r ListTenantsRequestObject) (ListTenantsResponseObject, error) {
+func (s *Server) ListTenants(
+	ctx context.Context,
+	r ListTenantsRequestObject,
+) (ListTenantsResponseObject, error) {
 	page, err := pageOf(r.Params.LimitParam, r.Params.AfterParam)
 	if err != nil {
 		return nil, err
@@ -24,7 +27,10 @@ func (s *Server) ListTenants(ctx context.Context, r ListTenantsRequestObject) (L
 }
 
 // CreateTenant stores a new tenant.
-func (s *Server) CreateTenant(ctx context.Context, r CreateTenantRequestObject) (CreateTenantResponseObject, error) {
+func (s *Server) CreateTenant(
+	ctx context.Context,
+	r CreateTenantRequestObject,
+) (CreateTenantResponseObject, error) {
 	t := invoq.Tenant{
 		Name:         invoq.TenantName(r.Body.Name),
 		BillingEmail: deref(r.Body.BillingEmail),
@@ -58,7 +64,10 @@ func (s *Server) GetTenant(ctx context.Context, r GetTenantRequestObject) (GetTe
 }
 
 // UpdateTenant changes what may be changed about a tenant.
-func (s *Server) UpdateTenant(ctx context.Context, r UpdateTenantRequestObject) (UpdateTenantResponseObject, error) {
+func (s *Server) UpdateTenant(
+	ctx context.Context,
+	r UpdateTenantRequestObject,
+) (UpdateTenantResponseObject, error) {
 	t, err := s.DB.FindTenant(ctx, scope(ctx), r.TenantPath)
 	if err != nil {
 		return nil, err
@@ -91,7 +100,13 @@ func (s *Server) checkTenant(ctx context.Context, t invoq.Tenant) error {
 		return err
 	}
 	if p.Currency != t.Currency {
-		return invoq.Errorf(invoq.KindUnprocessable, "plan %q is in %s, but the tenant is billed in %s", p.Name, p.Currency, t.Currency)
+		return invoq.Errorf(
+			invoq.KindUnprocessable,
+			"plan %q is in %s, but the tenant is billed in %s",
+			p.Name,
+			p.Currency,
+			t.Currency,
+		)
 	}
 	if p.TenantID != "" && p.TenantID != t.ID {
 		return invoq.Errorf(invoq.KindUnprocessable, "plan %q is another tenant's own", p.Name)
@@ -101,7 +116,13 @@ func (s *Server) checkTenant(ctx context.Context, t invoq.Tenant) error {
 
 func tenantJSON(t invoq.Tenant) Tenant {
 	return Tenant{
-		ID: string(t.ID), Name: string(t.Name), BillingEmail: t.BillingEmail, Currency: string(t.Currency),
-		Timezone: t.Timezone, PlanID: optional(string(t.PlanID)), CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
+		ID:           string(t.ID),
+		Name:         string(t.Name),
+		BillingEmail: t.BillingEmail,
+		Currency:     string(t.Currency),
+		Timezone:     t.Timezone,
+		PlanID:       optional(string(t.PlanID)),
+		CreatedAt:    t.CreatedAt,
+		UpdatedAt:    t.UpdatedAt,
 	}
 }

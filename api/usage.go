@@ -60,11 +60,25 @@ func (s *Server) usageFilter(ctx context.Context, p ListUsageParams) (postgres.U
 
 func usageJSON(u invoq.Usage) Usage {
 	return Usage{
-		WindowStart: u.Start, WindowEnd: u.End, TenantID: string(u.TenantID), Tenant: string(u.Tenant),
-		Namespace: u.Namespace, Service: u.Service, Revision: u.Revision,
-		Invocations: u.Invocations, DurationMs: u.DurationMs, P50Ms: quantile(u, 0.5), P95Ms: quantile(u, 0.95),
-		MbMs: u.MBMs, CPUMs: u.CPUMs, ColdStarts: u.ColdStarts, Errors: u.Errors,
-		MaxMemoryMb: u.MaxMemoryMB, GapSeconds: u.GapSeconds, Assumed: u.Assumed, UnmeasuredMs: u.UnmeasuredMs,
+		WindowStart:  u.Start,
+		WindowEnd:    u.End,
+		TenantID:     string(u.TenantID),
+		Tenant:       string(u.Tenant),
+		Namespace:    u.Namespace,
+		Service:      u.Service,
+		Revision:     u.Revision,
+		Invocations:  u.Invocations,
+		DurationMs:   u.DurationMs,
+		P50Ms:        quantile(u, 0.5),
+		P95Ms:        quantile(u, 0.95),
+		MbMs:         u.MBMs,
+		CPUMs:        u.CPUMs,
+		ColdStarts:   u.ColdStarts,
+		Errors:       u.Errors,
+		MaxMemoryMb:  u.MaxMemoryMB,
+		GapSeconds:   u.GapSeconds,
+		Assumed:      u.Assumed,
+		UnmeasuredMs: u.UnmeasuredMs,
 	}
 }
 
@@ -79,9 +93,25 @@ func quantile(u invoq.Usage, q float64) *float32 {
 
 // usageColumns are the columns of the CSV form, in order.
 var usageColumns = []string{
-	"window_start", "window_end", "tenant_id", "tenant", "namespace", "service", "revision", "invocations",
-	"duration_ms", "p50_ms", "p95_ms", "mb_ms", "cpu_ms", "cold_starts", "errors", "max_memory_mb", "gap_seconds",
-	"assumed", "unmeasured_ms",
+	"window_start",
+	"window_end",
+	"tenant_id",
+	"tenant",
+	"namespace",
+	"service",
+	"revision",
+	"invocations",
+	"duration_ms",
+	"p50_ms",
+	"p95_ms",
+	"mb_ms",
+	"cpu_ms",
+	"cold_starts",
+	"errors",
+	"max_memory_mb",
+	"gap_seconds",
+	"assumed",
+	"unmeasured_ms",
 }
 
 func usageCSV(all []invoq.Usage) ([]byte, error) {
@@ -90,11 +120,29 @@ func usageCSV(all []invoq.Usage) ([]byte, error) {
 	records := [][]string{usageColumns}
 	for _, u := range all {
 		records = append(records, []string{
-			u.Start.Format(time.RFC3339), u.End.Format(time.RFC3339), string(u.TenantID), cell(string(u.Tenant)),
-			cell(u.Namespace), cell(u.Service), cell(u.Revision), u.Invocations.String(), u.DurationMs.String(),
-			number(quantile(u, 0.5)), number(quantile(u, 0.95)), u.MBMs.String(), u.CPUMs.String(),
-			u.ColdStarts.String(), u.Errors.String(), u.MaxMemoryMB.String(), u.GapSeconds.String(),
-			u.Assumed.String(), u.UnmeasuredMs.String(),
+			u.Start.Format(
+				time.RFC3339,
+			),
+			u.End.Format(time.RFC3339),
+			string(u.TenantID),
+			cell(string(u.Tenant)),
+			cell(
+				u.Namespace,
+			),
+			cell(u.Service),
+			cell(u.Revision),
+			u.Invocations.String(),
+			u.DurationMs.String(),
+			number(quantile(u, 0.5)),
+			number(quantile(u, 0.95)),
+			u.MBMs.String(),
+			u.CPUMs.String(),
+			u.ColdStarts.String(),
+			u.Errors.String(),
+			u.MaxMemoryMB.String(),
+			u.GapSeconds.String(),
+			u.Assumed.String(),
+			u.UnmeasuredMs.String(),
 		})
 	}
 	if err := w.WriteAll(records); err != nil {

@@ -43,7 +43,12 @@ type Calculation struct {
 // Preview computes the bill of a tenant for a period and stores nothing. The
 // tenant is an id or a name. Errors are of KindNotFound for a tenant out of
 // scope and KindUnprocessable for a period or plan that cannot be billed.
-func (b *Biller) Preview(ctx context.Context, s invoq.Scope, tenant string, period invoq.Interval) (Calculation, error) {
+func (b *Biller) Preview(
+	ctx context.Context,
+	s invoq.Scope,
+	tenant string,
+	period invoq.Interval,
+) (Calculation, error) {
 	t, err := b.db.FindTenant(ctx, s, tenant)
 	if err != nil {
 		return Calculation{}, err
@@ -80,7 +85,12 @@ func (b *Biller) Preview(ctx context.Context, s invoq.Scope, tenant string, peri
 }
 
 // Calculate computes the bill and stores it as the draft of its period.
-func (b *Biller) Calculate(ctx context.Context, s invoq.Scope, tenant string, period invoq.Interval) (Calculation, error) {
+func (b *Biller) Calculate(
+	ctx context.Context,
+	s invoq.Scope,
+	tenant string,
+	period invoq.Interval,
+) (Calculation, error) {
 	c, err := b.Preview(ctx, s, tenant, period)
 	if err != nil {
 		return Calculation{}, err
@@ -144,15 +154,27 @@ type gathered struct {
 func (b *Biller) usage(ctx context.Context, t invoq.Tenant, p pricing.Period) (gathered, error) {
 	var all gathered
 	for _, stretch := range stretches(p) {
-		sums, err := b.db.SumUsage(ctx, invoq.Only(t.ID), postgres.UsageFilter{Tenant: t.ID, Interval: stretch})
+		sums, err := b.db.SumUsage(
+			ctx,
+			invoq.Only(t.ID),
+			postgres.UsageFilter{Tenant: t.ID, Interval: stretch},
+		)
 		if err != nil {
 			return gathered{}, err
 		}
 		for _, u := range sums {
-			source := &pricing.Source{Namespace: u.Namespace, Service: u.Service, Revision: u.Revision, Tags: u.Tags}
+			source := &pricing.Source{
+				Namespace: u.Namespace,
+				Service:   u.Service,
+				Revision:  u.Revision,
+				Tags:      u.Tags,
+			}
 			for _, m := range invoq.Meters() {
 				if q := u.Of(m); !q.IsZero() {
-					all.items = append(all.items, pricing.Item{Interval: stretch, Source: source, Meter: m, Quantity: q})
+					all.items = append(
+						all.items,
+						pricing.Item{Interval: stretch, Source: source, Meter: m, Quantity: q},
+					)
 				}
 			}
 			if stretch.Start.Before(p.Start) {
@@ -188,8 +210,11 @@ func stretches(p pricing.Period) []invoq.Interval {
 func (g gathered) warnings() []string {
 	var all []string
 	if !g.assumed.IsZero() {
-		all = append(all, fmt.Sprintf("%s invocations were counted from first samples whose start nobody told, "+
-			"while the tenant was newly watched", g.assumed))
+		all = append(
+			all,
+			fmt.Sprintf("%s invocations were counted from first samples whose start nobody told, "+
+				"while the tenant was newly watched", g.assumed),
+		)
 	}
 	if !g.unmeasured.IsZero() {
 		all = append(all, fmt.Sprintf("%s ms of duration had no known memory and are not in mb_ms: "+

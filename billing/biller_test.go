@@ -71,9 +71,20 @@ func (d *database) PutDraft(_ context.Context, _ invoq.Scope, b invoq.Bill) (inv
 }
 
 func plan(id string, change func(*invoq.Plan)) invoq.Plan {
-	p := invoq.Plan{ID: invoq.PlanID(id), Version: 1, Name: id, Currency: "EUR", Active: true, Rates: []invoq.Rate{
-		{Meter: invoq.Invocations, Price: invoq.MustDecimal("0.01"), FreePerMonth: invoq.NewDecimal(100, 0)},
-	}}
+	p := invoq.Plan{
+		ID:       invoq.PlanID(id),
+		Version:  1,
+		Name:     id,
+		Currency: "EUR",
+		Active:   true,
+		Rates: []invoq.Rate{
+			{
+				Meter:        invoq.Invocations,
+				Price:        invoq.MustDecimal("0.01"),
+				FreePerMonth: invoq.NewDecimal(100, 0),
+			},
+		},
+	}
 	if change != nil {
 		change(&p)
 	}
@@ -106,7 +117,10 @@ func TestCalculate(t *testing.T) {
 		}
 		var got []string
 		for _, l := range c.Bill.Lines {
-			got = append(got, fmt.Sprintf("%s %s: %s − %s free = %s", l.Month, l.Rate, l.Quantity, l.Free, l.Amount))
+			got = append(
+				got,
+				fmt.Sprintf("%s %s: %s − %s free = %s", l.Month, l.Rate, l.Quantity, l.Free, l.Amount),
+			)
 		}
 		got = append(got, "total "+c.Bill.Total.String())
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -45,7 +45,12 @@ type Share struct {
 
 // MonthToDate computes the calendar month that contains now, up to the end of
 // its current day. The tenant is an id or a name.
-func (b *Biller) MonthToDate(ctx context.Context, s invoq.Scope, tenant string, now time.Time) (Month, error) {
+func (b *Biller) MonthToDate(
+	ctx context.Context,
+	s invoq.Scope,
+	tenant string,
+	now time.Time,
+) (Month, error) {
 	t, err := b.db.FindTenant(ctx, s, tenant)
 	if err != nil {
 		return Month{}, err
@@ -56,13 +61,22 @@ func (b *Biller) MonthToDate(ctx context.Context, s invoq.Scope, tenant string, 
 	}
 	local := now.In(zone)
 	period := pricing.NewMonth(local.Year(), local.Month(), zone)
-	usage, err := b.db.SumUsageByDay(ctx, invoq.Only(t.ID), postgres.UsageFilter{Tenant: t.ID, Interval: period.Interval}, zone)
+	usage, err := b.db.SumUsageByDay(
+		ctx,
+		invoq.Only(t.ID),
+		postgres.UsageFilter{Tenant: t.ID, Interval: period.Interval},
+		zone,
+	)
 	if err != nil {
 		return Month{}, err
 	}
 	m := Month{Tenant: t}
 	m.Bill = invoq.Bill{
-		TenantID: t.ID, Period: period.Interval, Timezone: t.Timezone, Currency: t.Currency, Status: invoq.BillDraft,
+		TenantID: t.ID,
+		Period:   period.Interval,
+		Timezone: t.Timezone,
+		Currency: t.Currency,
+		Status:   invoq.BillDraft,
 	}
 	m.Plan, err = b.planOf(ctx, t)
 	switch invoq.KindOf(err) {
@@ -107,7 +121,10 @@ func (m *Month) price(usage []postgres.DayUsage, month pricing.Period, now time.
 
 // gather turns the days' usage into items and sums, and fills in the shares'
 // quantities.
-func (m *Month) gather(usage []postgres.DayUsage, month pricing.Period) ([]pricing.Item, map[string]invoq.Quantities) {
+func (m *Month) gather(
+	usage []postgres.DayUsage,
+	month pricing.Period,
+) ([]pricing.Item, map[string]invoq.Quantities) {
 	var items []pricing.Item
 	var g gathered
 	sums := map[string]invoq.Quantities{}
@@ -118,20 +135,34 @@ func (m *Month) gather(usage []postgres.DayUsage, month pricing.Period) ([]prici
 			panic("BUG: day " + u.Day + " of the database is not a date")
 		}
 		day := dayOf(date.Year(), date.Month(), date.Day(), month.Zone)
-		source := &pricing.Source{Namespace: u.Namespace, Service: u.Service, Revision: u.Revision, Tags: u.Tags}
+		source := &pricing.Source{
+			Namespace: u.Namespace,
+			Service:   u.Service,
+			Revision:  u.Revision,
+			Tags:      u.Tags,
+		}
 		for _, meter := range invoq.Meters() {
 			if q := u.Of(meter); !q.IsZero() {
 				items = append(items, pricing.Item{Interval: day, Source: source, Meter: meter, Quantity: q})
 			}
 		}
 		sums[u.Day] = sums[u.Day].Add(u.Quantities)
-		g.assumed, g.unmeasured, g.gap = g.assumed.Add(u.Assumed), g.unmeasured.Add(u.UnmeasuredMs), g.gap.Add(u.GapSeconds)
+		g.assumed, g.unmeasured, g.gap = g.assumed.Add(
+			u.Assumed,
+		), g.unmeasured.Add(
+			u.UnmeasuredMs,
+		), g.gap.Add(
+			u.GapSeconds,
+		)
 		key := pricingKey{u.Namespace, u.Service, u.Revision}
 		i, known := at[key]
 		if !known {
 			i = len(m.Shares)
 			at[key] = i
-			m.Shares = append(m.Shares, Share{Namespace: u.Namespace, Service: u.Service, Revision: u.Revision})
+			m.Shares = append(
+				m.Shares,
+				Share{Namespace: u.Namespace, Service: u.Service, Revision: u.Revision},
+			)
 		}
 		m.Shares[i].Quantities = m.Shares[i].Quantities.Add(u.Quantities)
 	}

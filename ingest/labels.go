@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -40,7 +41,7 @@ func ParseLabels(raw []byte, lim Limits, b *labels.ScratchBuilder) (labels.Label
 		if err := checkLabel(name, value, lim); err != nil {
 			return labels.EmptyLabels(), err
 		}
-		named = named || name == labels.MetricName && value != ""
+		named = named || name == model.MetricNameLabel && value != ""
 		if value != "" {
 			b.Add(name, value)
 		}
@@ -92,7 +93,10 @@ func labelPair(b []byte) (name, value string, ok bool) {
 func checkLabel(name, value string, lim Limits) error {
 	switch {
 	case len(name) > lim.LabelNameBytes:
-		return &LabelError{LabelTooLong, fmt.Sprintf("label name of %d bytes, at most %d", len(name), lim.LabelNameBytes)}
+		return &LabelError{
+			LabelTooLong,
+			fmt.Sprintf("label name of %d bytes, at most %d", len(name), lim.LabelNameBytes),
+		}
 	case len(value) > lim.LabelValueBytes:
 		return &LabelError{LabelTooLong, fmt.Sprintf("value of label %q has %d bytes, at most %d",
 			strings.Clone(name), len(value), lim.LabelValueBytes)}

@@ -111,7 +111,12 @@ func (r *Receiver) write(ctx context.Context, scope Scope, b *Batch) (int, error
 // above the limit before a byte is allocated for it.
 func (r *Receiver) decodedSize(body []byte) (int64, error) {
 	if len(body) > r.limits.WireBytes {
-		return 0, invoq.Errorf(invoq.KindTooLarge, "body has %d bytes, at most %d are read", len(body), r.limits.WireBytes)
+		return 0, invoq.Errorf(
+			invoq.KindTooLarge,
+			"body has %d bytes, at most %d are read",
+			len(body),
+			r.limits.WireBytes,
+		)
 	}
 	n, err := snappy.DecodedLen(body)
 	if err != nil {
@@ -142,17 +147,29 @@ func (r *Receiver) reserve(ctx context.Context, n int64) error {
 // names nothing is taken at its word to speak 1.0, as the protocol asks.
 func acceptsV1(contentType, encoding string) error {
 	if encoding != "" && !strings.EqualFold(encoding, "snappy") {
-		return invoq.Errorf(invoq.KindUnsupported, "Content-Encoding %q is not read here, only snappy", encoding)
+		return invoq.Errorf(
+			invoq.KindUnsupported,
+			"Content-Encoding %q is not read here, only snappy",
+			encoding,
+		)
 	}
 	if contentType == "" {
 		return nil
 	}
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil || media != "application/x-protobuf" {
-		return invoq.Errorf(invoq.KindUnsupported, "Content-Type %q is not read here, only application/x-protobuf", contentType)
+		return invoq.Errorf(
+			invoq.KindUnsupported,
+			"Content-Type %q is not read here, only application/x-protobuf",
+			contentType,
+		)
 	}
 	if proto := params["proto"]; proto != "" && proto != "prometheus.WriteRequest" {
-		return invoq.Errorf(invoq.KindUnsupported, "message %q is not read here, only prometheus.WriteRequest", proto)
+		return invoq.Errorf(
+			invoq.KindUnsupported,
+			"message %q is not read here, only prometheus.WriteRequest",
+			proto,
+		)
 	}
 	return nil
 }

@@ -33,18 +33,34 @@ var reasonTexts = [reasons]struct {
 	name, text string
 	kind       invoq.Kind
 }{
-	MissingName:     {"missing_name", "series without __name__", invoq.KindInvalid},
-	DuplicateLabel:  {"duplicate_label", "series that name a label twice", invoq.KindInvalid},
-	InvalidLabel:    {"invalid_label", "series with a label that is empty or not UTF-8", invoq.KindInvalid},
-	OutOfOrder:      {"out_of_order", "samples out of order", invoq.KindInvalid},
-	TooOld:          {"too_old", "samples older than the accepted lateness", invoq.KindInvalid},
-	Duplicate:       {"duplicate", "samples that differ from the one stored for the same time", invoq.KindInvalid},
-	NativeHistogram: {"native_histogram", "native histograms, which this endpoint does not read", invoq.KindInvalid},
-	SeriesLimit:     {"series_limit", "new series above the tenant's limit", invoq.KindLimited},
-	LabelTooLong:    {"label_too_long", "series with a label that is too long", invoq.KindUnprocessable},
-	InFuture:        {"in_future", "samples too far in the future", invoq.KindUnprocessable},
-	InSeconds:       {"in_seconds", "samples whose time looks like seconds, not milliseconds", invoq.KindUnprocessable},
-	NotANumber:      {"not_a_number", "NaN or infinite values of a billable counter", invoq.KindUnprocessable},
+	MissingName:    {"missing_name", "series without __name__", invoq.KindInvalid},
+	DuplicateLabel: {"duplicate_label", "series that name a label twice", invoq.KindInvalid},
+	InvalidLabel:   {"invalid_label", "series with a label that is empty or not UTF-8", invoq.KindInvalid},
+	OutOfOrder:     {"out_of_order", "samples out of order", invoq.KindInvalid},
+	TooOld:         {"too_old", "samples older than the accepted lateness", invoq.KindInvalid},
+	Duplicate: {
+		"duplicate",
+		"samples that differ from the one stored for the same time",
+		invoq.KindInvalid,
+	},
+	NativeHistogram: {
+		"native_histogram",
+		"native histograms, which this endpoint does not read",
+		invoq.KindInvalid,
+	},
+	SeriesLimit:  {"series_limit", "new series above the tenant's limit", invoq.KindLimited},
+	LabelTooLong: {"label_too_long", "series with a label that is too long", invoq.KindUnprocessable},
+	InFuture:     {"in_future", "samples too far in the future", invoq.KindUnprocessable},
+	InSeconds: {
+		"in_seconds",
+		"samples whose time looks like seconds, not milliseconds",
+		invoq.KindUnprocessable,
+	},
+	NotANumber: {
+		"not_a_number",
+		"NaN or infinite values of a billable counter",
+		invoq.KindUnprocessable,
+	},
 }
 
 // String returns the reason's name as metrics carry it.
@@ -129,5 +145,11 @@ func (r Rejections) Err(accepted int) error {
 	if kind == "" {
 		return nil
 	}
-	return invoq.Errorf(kind, "kept %d samples, rejected %d: %s", accepted, r.Total(), strings.Join(parts, "; "))
+	return invoq.Errorf(
+		kind,
+		"kept %d samples, rejected %d: %s",
+		accepted,
+		r.Total(),
+		strings.Join(parts, "; "),
+	)
 }

@@ -42,7 +42,10 @@ func New(pool *pgxpool.Pool, log *slog.Logger, all ...Periodic) (*Runner, error)
 	var schedule []*river.PeriodicJob
 	for _, p := range all {
 		byName[p.Name] = p
-		schedule = append(schedule, river.NewPeriodicJob(aligned(p.Every), p.enqueue, &river.PeriodicJobOpts{ID: p.Name}))
+		schedule = append(
+			schedule,
+			river.NewPeriodicJob(aligned(p.Every), p.enqueue, &river.PeriodicJobOpts{ID: p.Name}),
+		)
 	}
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &worker{jobs: byName}); err != nil {

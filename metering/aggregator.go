@@ -107,12 +107,20 @@ func (a *Aggregator) Run(ctx context.Context, now time.Time) (Report, error) {
 	return report, nil
 }
 
-func (a *Aggregator) run(ctx context.Context, now time.Time, changed map[invoq.TenantName]int64) (Report, error) {
+func (a *Aggregator) run(
+	ctx context.Context,
+	now time.Time,
+	changed map[invoq.TenantName]int64,
+) (Report, error) {
 	state, err := a.db.MeterState(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	until := invoq.Window5m.Floor(latest(now, time.UnixMilli(a.samples.NewestSample()))).Add(invoq.Window5m.Duration())
+	until := invoq.Window5m.Floor(
+		latest(now, time.UnixMilli(a.samples.NewestSample())),
+	).Add(
+		invoq.Window5m.Duration(),
+	)
 	report := Report{From: until, Until: until}
 	for _, job := range a.plan(state, changed, until) {
 		n, err := a.count(ctx, now, state, job, until)
@@ -148,7 +156,11 @@ func (j job) meet(rows []invoq.Usage) {
 // still be open, for all tenants; then only what changed, and tenants with the
 // same oldest change together, so that one tenant's late samples do not have
 // everybody's windows counted again.
-func (a *Aggregator) plan(state postgres.MeterState, changed map[invoq.TenantName]int64, until time.Time) []job {
+func (a *Aggregator) plan(
+	state postgres.MeterState,
+	changed map[invoq.TenantName]int64,
+	until time.Time,
+) []job {
 	watched := map[invoq.TenantName]time.Time{}
 	for tenant, oldest := range changed {
 		if _, known := state.Watched[tenant]; !known {

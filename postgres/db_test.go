@@ -121,7 +121,11 @@ func TestKeys(t *testing.T) {
 	}
 	secret := access.NewSecret()
 	key, err := db.CreateKey(t.Context(), invoq.Only(acme.ID), access.Key{
-		Name: "ci", Role: access.Tenant, TenantID: acme.ID, Prefix: secret.Prefix(), Hash: secret.Hash(pepper),
+		Name:     "ci",
+		Role:     access.Tenant,
+		TenantID: acme.ID,
+		Prefix:   secret.Prefix(),
+		Hash:     secret.Hash(pepper),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +143,12 @@ func TestKeys(t *testing.T) {
 	}
 	_, err = db.RevokeKey(t.Context(), invoq.Only(zeta.ID), key.ID)
 	wantKind(t, err, invoq.KindNotFound)
-	if ks, err := db.ListKeys(t.Context(), invoq.Only(zeta.ID), invoq.Page{Limit: 10}); err != nil || len(ks) != 0 {
+	if ks, err := db.ListKeys(
+		t.Context(),
+		invoq.Only(zeta.ID),
+		invoq.Page{Limit: 10},
+	); err != nil ||
+		len(ks) != 0 {
 		t.Errorf("another tenant sees %v: %v", ks, err)
 	}
 	revoked, err := db.RevokeKey(t.Context(), invoq.Only(acme.ID), key.ID)
@@ -166,7 +175,12 @@ func TestPlans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.CreatePlan(t.Context(), invoq.Only(acme.ID), invoq.Plan{Name: "mine for all", Currency: "EUR"}, "acme")
+	_, err = db.CreatePlan(
+		t.Context(),
+		invoq.Only(acme.ID),
+		invoq.Plan{Name: "mine for all", Currency: "EUR"},
+		"acme",
+	)
 	if err == nil {
 		t.Error("a tenant made a shared plan")
 	}

@@ -197,15 +197,19 @@ func (st *MeterState) readServices(ctx context.Context, tx pgx.Tx) error {
 	var key invoq.ServiceKey
 	var source string
 	var bytes int64
-	_, err := pgx.ForEachRow(rows, []any{&key.Tenant, &key.Namespace, &key.Service, &source, &bytes}, func() error {
-		if source != "" {
-			st.Sources[key] = source
-		}
-		if bytes > 0 {
-			st.MemoryLimits[key] = bytes
-		}
-		return nil
-	})
+	_, err := pgx.ForEachRow(
+		rows,
+		[]any{&key.Tenant, &key.Namespace, &key.Service, &source, &bytes},
+		func() error {
+			if source != "" {
+				st.Sources[key] = source
+			}
+			if bytes > 0 {
+				st.MemoryLimits[key] = bytes
+			}
+			return nil
+		},
+	)
 	return err
 }
 

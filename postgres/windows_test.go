@@ -39,7 +39,10 @@ func store(t testing.TB, db *postgres.DB, first, end int, tenants []invoq.Tenant
 	t.Helper()
 	w := postgres.Windows{
 		Interval: invoq.Interval{
-			Start: day.Add(time.Duration(first) * 5 * time.Minute), End: day.Add(time.Duration(end) * 5 * time.Minute),
+			Start: day.Add(
+				time.Duration(first) * 5 * time.Minute,
+			),
+			End: day.Add(time.Duration(end) * 5 * time.Minute),
 		},
 		Tenants: tenants,
 		Rows:    rows,
@@ -111,7 +114,11 @@ func TestStoreWindows(t *testing.T) {
 
 	// A run for one tenant replaces its windows alone, what is gone with them.
 	store(t, db, 11, 24, []invoq.TenantName{"acme"}, window("acme", "f", "r1", 11, 6))
-	want5m = []string{want5m[0], "01 00:55 acme/f/r1 n=6 ms=0.000006 mb_ms=0.000001 max=11 gap=0.5 [6]", want5m[3]}
+	want5m = []string{
+		want5m[0],
+		"01 00:55 acme/f/r1 n=6 ms=0.000006 mb_ms=0.000001 max=11 gap=0.5 [6]",
+		want5m[3],
+	}
 	want1h = []string{"01 00:00 acme/f/r1 n=9 ms=0.000009 mb_ms=0.000002 max=11 gap=1 [3 6]", want1h[2]}
 	want1d = []string{"01 00:00 acme/f/r1 n=9 ms=0.000009 mb_ms=0.000002 max=11 gap=1 [3 6]", want1d[2]}
 	check("replaced")
@@ -134,10 +141,16 @@ func TestListUsagePages(t *testing.T) {
 	db := open(t)
 	var rows []invoq.Usage
 	for i := range 30 {
-		rows = append(rows, window("acme", fmt.Sprintf("f %d\n\"", i%3), fmt.Sprintf("r%d", i%2), i/6, int64(i)))
+		rows = append(
+			rows,
+			window("acme", fmt.Sprintf("f %d\n\"", i%3), fmt.Sprintf("r%d", i%2), i/6, int64(i)),
+		)
 	}
 	store(t, db, 0, 12, nil, rows...)
-	filter := postgres.UsageFilter{Window: invoq.Window5m, Interval: invoq.Interval{Start: day, End: day.AddDate(0, 0, 1)}}
+	filter := postgres.UsageFilter{
+		Window:   invoq.Window5m,
+		Interval: invoq.Interval{Start: day, End: day.AddDate(0, 0, 1)},
+	}
 	whole, err := db.ListUsage(t.Context(), everyone, filter, invoq.Page{Limit: 100})
 	if err != nil || len(whole) != 30 {
 		t.Fatalf("%d rows: %v", len(whole), err)
@@ -209,7 +222,10 @@ func TestWindowsAddUp(t *testing.T) {
 			byWindow[u.Interval] = byWindow[u.Interval].Add(u.Quantities)
 		}
 		for i, got := range byWindow {
-			if want := sum(i); got.Invocations.Cmp(want.Invocations) != 0 || got.DurationMs.Cmp(want.DurationMs) != 0 {
+			if want := sum(
+				i,
+			); got.Invocations.Cmp(want.Invocations) != 0 ||
+				got.DurationMs.Cmp(want.DurationMs) != 0 {
 				t.Fatalf("%s window %s: %s, want %s", size, i, got.Invocations, want.Invocations)
 			}
 		}
@@ -218,7 +234,10 @@ func TestWindowsAddUp(t *testing.T) {
 		cuts := rapid.SliceOfN(rapid.IntRange(0, 800), 2, 2).Draw(t, "cuts")
 		slices.Sort(cuts)
 		i := invoq.Interval{
-			Start: day.Add(time.Duration(cuts[0]) * 5 * time.Minute), End: day.Add(time.Duration(cuts[1]+1) * 5 * time.Minute),
+			Start: day.Add(
+				time.Duration(cuts[0]) * 5 * time.Minute,
+			),
+			End: day.Add(time.Duration(cuts[1]+1) * 5 * time.Minute),
 		}
 		us, err := db.SumUsage(t.Context(), everyone, postgres.UsageFilter{Interval: i})
 		if err != nil {
@@ -237,14 +256,26 @@ func TestWindowsAddUp(t *testing.T) {
 func TestBills(t *testing.T) {
 	db := open(t)
 	acme, zeta := newTenant(t, db, "acme"), newTenant(t, db, "zeta")
-	plan, err := db.CreatePlan(t.Context(), everyone, invoq.Plan{Name: "p", Currency: "EUR", Active: true}, "owner")
+	plan, err := db.CreatePlan(
+		t.Context(),
+		everyone,
+		invoq.Plan{Name: "p", Currency: "EUR", Active: true},
+		"owner",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	draft := invoq.Bill{
-		TenantID: acme.ID, Period: invoq.Interval{Start: day, End: day.AddDate(0, 1, 0)}, Timezone: "Europe/Berlin",
-		Currency: "EUR", PlanID: plan.ID, PlanVersion: 1, Total: invoq.MustDecimal("12.34"),
-		Lines: []invoq.BillLine{{Rate: "invocations", Exact: invoq.MustDecimal("12.3399999999999999999999")}},
+		TenantID:    acme.ID,
+		Period:      invoq.Interval{Start: day, End: day.AddDate(0, 1, 0)},
+		Timezone:    "Europe/Berlin",
+		Currency:    "EUR",
+		PlanID:      plan.ID,
+		PlanVersion: 1,
+		Total:       invoq.MustDecimal("12.34"),
+		Lines: []invoq.BillLine{
+			{Rate: "invocations", Exact: invoq.MustDecimal("12.3399999999999999999999")},
+		},
 	}
 	first, err := db.PutDraft(t.Context(), everyone, draft)
 	if err != nil {
@@ -262,7 +293,13 @@ func TestBills(t *testing.T) {
 	}
 	_, err = db.FindBill(t.Context(), invoq.Only(zeta.ID), first.ID)
 	wantKind(t, err, invoq.KindNotFound)
-	if bs, err := db.ListBills(t.Context(), invoq.Only(zeta.ID), "", invoq.Page{Limit: 10}); err != nil || len(bs) > 0 {
+	if bs, err := db.ListBills(
+		t.Context(),
+		invoq.Only(zeta.ID),
+		"",
+		invoq.Page{Limit: 10},
+	); err != nil ||
+		len(bs) > 0 {
 		t.Errorf("another tenant sees %v: %v", bs, err)
 	}
 }

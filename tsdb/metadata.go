@@ -1,6 +1,7 @@
 package tsdb
 
 import (
+	"maps"
 	"sync"
 
 	"invoq"
@@ -46,9 +47,7 @@ func (s *Store) Metadata(tenant invoq.TenantName) map[string]ingest.Metadata {
 		if tenant != "" && name != tenant {
 			continue
 		}
-		for family, d := range families {
-			all[family] = d
-		}
+		maps.Copy(all, families)
 	}
 	return all
 }

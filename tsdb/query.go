@@ -95,9 +95,15 @@ type Range struct {
 func (q *Queries) Instant(
 	ctx context.Context, tenant invoq.TenantName, expr string, at time.Time, use func(*promql.Result) error,
 ) error {
-	return q.run(ctx, tenant, expr, use, func(ctx context.Context, view storage.Queryable) (promql.Query, error) {
-		return q.engine.NewInstantQuery(ctx, view, nil, expr, at)
-	})
+	return q.run(
+		ctx,
+		tenant,
+		expr,
+		use,
+		func(ctx context.Context, view storage.Queryable) (promql.Query, error) {
+			return q.engine.NewInstantQuery(ctx, view, nil, expr, at)
+		},
+	)
 }
 
 // Range evaluates an expression at every step of a range; see Instant.
@@ -111,11 +117,22 @@ func (q *Queries) Range(
 		return invoq.Errorf(invoq.KindInvalid, "end is before start")
 	}
 	if points := r.End.Sub(r.Start) / r.Step; points >= time.Duration(q.limits.Points) {
-		return invoq.Errorf(invoq.KindInvalid, "%d points a series are more than %d: take a longer step", points+1, q.limits.Points)
+		return invoq.Errorf(
+			invoq.KindInvalid,
+			"%d points a series are more than %d: take a longer step",
+			points+1,
+			q.limits.Points,
+		)
 	}
-	return q.run(ctx, tenant, expr, use, func(ctx context.Context, view storage.Queryable) (promql.Query, error) {
-		return q.engine.NewRangeQuery(ctx, view, nil, expr, r.Start, r.End, r.Step)
-	})
+	return q.run(
+		ctx,
+		tenant,
+		expr,
+		use,
+		func(ctx context.Context, view storage.Queryable) (promql.Query, error) {
+			return q.engine.NewRangeQuery(ctx, view, nil, expr, r.Start, r.End, r.Step)
+		},
+	)
 }
 
 func (q *Queries) run(
@@ -123,7 +140,12 @@ func (q *Queries) run(
 	prepare func(context.Context, storage.Queryable) (promql.Query, error),
 ) error {
 	if len(expr) > q.limits.Bytes {
-		return invoq.Errorf(invoq.KindTooLarge, "query has %d bytes, at most %d are read", len(expr), q.limits.Bytes)
+		return invoq.Errorf(
+			invoq.KindTooLarge,
+			"query has %d bytes, at most %d are read",
+			len(expr),
+			q.limits.Bytes,
+		)
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.limits.Timeout)
 	defer cancel()
@@ -156,7 +178,12 @@ func (q *Queries) View(tenant invoq.TenantName) storage.Queryable {
 func (q *Queries) Selectors(exprs []string) ([][]*labels.Matcher, error) {
 	for _, e := range exprs {
 		if len(e) > q.limits.Bytes {
-			return nil, invoq.Errorf(invoq.KindTooLarge, "selector has %d bytes, at most %d are read", len(e), q.limits.Bytes)
+			return nil, invoq.Errorf(
+				invoq.KindTooLarge,
+				"selector has %d bytes, at most %d are read",
+				len(e),
+				q.limits.Bytes,
+			)
 		}
 	}
 	all, err := q.parser.ParseMetricSelectors(exprs)

@@ -81,7 +81,12 @@ func (s *syncer) wait(ctx context.Context) error {
 	select {
 	case <-r.ready:
 	case <-ctx.Done():
-		return invoq.Errorf(invoq.KindUnavailable, "the disk did not sync in time; send this again").WithCause(ctx.Err())
+		return invoq.Errorf(
+			invoq.KindUnavailable,
+			"the disk did not sync in time; send this again",
+		).WithCause(
+			ctx.Err(),
+		)
 	case <-s.done:
 		return invoq.Errorf(invoq.KindUnavailable, "the server is stopping; send this again")
 	}
@@ -92,7 +97,12 @@ func (s *syncer) wait(ctx context.Context) error {
 }
 
 func unsafeStore(err error) error {
-	return invoq.Errorf(invoq.KindUnavailable, "samples cannot be made durable; the server must be restarted").WithCause(err)
+	return invoq.Errorf(
+		invoq.KindUnavailable,
+		"samples cannot be made durable; the server must be restarted",
+	).WithCause(
+		err,
+	)
 }
 
 func (s *syncer) health() error {

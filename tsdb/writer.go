@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
@@ -202,7 +203,7 @@ func (a *appending) admit(sh *shard, s *ingest.Series) (*seriesEntry, labels.Lab
 	return &seriesEntry{
 		scope:    a.scope.Tenant,
 		tenant:   tenant,
-		billable: a.w.billable(ls.Get(labels.MetricName)),
+		billable: a.w.billable(ls.Get(model.MetricNameLabel)),
 	}, ls, nil
 }
 
@@ -234,7 +235,12 @@ func (a *appending) refuseSeries(err error, samples int) {
 
 // sample appends one sample.
 func (a *appending) sample(
-	app storage.AppenderV2, sh *shard, e *seriesEntry, ls labels.Labels, s *ingest.Series, sample ingest.Sample,
+	app storage.AppenderV2,
+	sh *shard,
+	e *seriesEntry,
+	ls labels.Labels,
+	s *ingest.Series,
+	sample ingest.Sample,
 ) error {
 	if why, bad := a.refusal(e, sample); bad {
 		a.refuse(why, s, sample)

@@ -24,7 +24,10 @@ func fleet(series int) []ingesttest.Series {
 		}
 		add := func(name string, extra ...string) {
 			if len(all) < series {
-				all = append(all, ingesttest.Series{Labels: append(append([]string{"__name__", name}, base...), extra...)})
+				all = append(
+					all,
+					ingesttest.Series{Labels: append(append([]string{"__name__", name}, base...), extra...)},
+				)
 			}
 		}
 		for _, code := range []string{"200", "404", "500"} {

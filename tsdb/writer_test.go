@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
@@ -64,7 +65,7 @@ func dump(t testing.TB, q storage.Queryable) []string {
 		t.Fatal(err)
 	}
 	defer querier.Close()
-	all := labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, ".+")
+	all := labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, ".+")
 	set := querier.Select(t.Context(), true, nil, all)
 	var lines []string
 	for set.Next() {
@@ -93,7 +94,10 @@ func TestWriterKeepsTheGoodAndReportsTheBad(t *testing.T) {
 		}
 	}
 	one := func(t int64, v float64) ingesttest.Series {
-		return ingesttest.Series{Labels: []string{"__name__", "f_requests_total"}, Samples: []ingest.Sample{{T: t, V: v}}}
+		return ingesttest.Series{
+			Labels:  []string{"__name__", "f_requests_total"},
+			Samples: []ingest.Sample{{T: t, V: v}},
+		}
 	}
 	f("ok", one(at(0), 1))
 	f("ok", one(at(0), 1)) // A retry.
@@ -110,7 +114,13 @@ func TestWriterKeepsTheGoodAndReportsTheBad(t *testing.T) {
 		`(such as {"__name__": "f_requests_total"} at 1772366400)`, one(start.Unix(), 1))
 	f(`kept 0 samples, rejected 2: 2 NaN or infinite values of a billable counter `+
 		`(such as {"__name__": "f_requests_total"} at 1772366460000)`, one(at(60), math.NaN()), one(at(60), math.Inf(1)))
-	f("ok", ingesttest.Series{Labels: []string{"__name__", "other"}, Samples: []ingest.Sample{{T: at(0), V: math.NaN()}}})
+	f(
+		"ok",
+		ingesttest.Series{
+			Labels:  []string{"__name__", "other"},
+			Samples: []ingest.Sample{{T: at(0), V: math.NaN()}},
+		},
+	)
 
 	want := []string{
 		`{__name__="f_requests_total", tenant="acme"} -60:0 0:1 15:2 30:NaN 45:6`,
@@ -154,7 +164,10 @@ func TestWriterStampsTheTenant(t *testing.T) {
 func TestWriterLimitsActiveSeries(t *testing.T) {
 	s := open(t, func(c *Config) { c.SeriesPerTenant = 2 })
 	series := func(name string) ingesttest.Series {
-		return ingesttest.Series{Labels: []string{"__name__", name}, Samples: []ingest.Sample{{T: at(0), V: 1}}}
+		return ingesttest.Series{
+			Labels:  []string{"__name__", name},
+			Samples: []ingest.Sample{{T: at(0), V: 1}},
+		}
 	}
 	if got := write(t, s, series("a"), series("b")); got != "ok" {
 		t.Fatal(got)
@@ -167,7 +180,11 @@ func TestWriterLimitsActiveSeries(t *testing.T) {
 	if n := s.ActiveSeries("acme"); n != 2 {
 		t.Errorf("%d active series, want 2", n)
 	}
-	rejected, err := s.Writer().Write(t.Context(), ingest.Scope{Tenant: "zeta"}, ingesttest.Batch(series("c")))
+	rejected, err := s.Writer().Write(
+		t.Context(),
+		ingest.Scope{Tenant: "zeta"},
+		ingesttest.Batch(series("c")),
+	)
 	if err != nil || rejected.Total() != 0 {
 		t.Errorf("another tenant's series: %v %v", rejected, err)
 	}
@@ -177,7 +194,10 @@ func TestWriterOutlivesForgottenSeries(t *testing.T) {
 	now := start
 	s := open(t, func(c *Config) { c.Now = func() time.Time { return now } })
 	series := func(name string, at time.Time) ingesttest.Series {
-		return ingesttest.Series{Labels: []string{"__name__", name}, Samples: []ingest.Sample{{T: at.UnixMilli(), V: 1}}}
+		return ingesttest.Series{
+			Labels:  []string{"__name__", name},
+			Samples: []ingest.Sample{{T: at.UnixMilli(), V: 1}},
+		}
 	}
 	write(t, s, series("old", now))
 	// Other series move the head on until the idle one is forgotten.

@@ -77,7 +77,12 @@ func (h *house) openDatabase(ctx context.Context) error {
 	if url == "" {
 		var err error
 		h.database, err = private.Start(ctx, private.Config{
-			Dir: filepath.Join(h.dir, "postgres"), BinDir: h.cfg.PostgresBin, Logger: h.log.With("part", "postgres"),
+			Dir: filepath.Join(
+				h.dir,
+				"postgres",
+			),
+			BinDir: h.cfg.PostgresBin,
+			Logger: h.log.With("part", "postgres"),
 		})
 		if err != nil {
 			return fmt.Errorf("start the private database: %w", err)
@@ -177,7 +182,10 @@ func (h *house) openAPI(context.Context) error {
 }
 
 func (s *serveCmd) tenancy() ingest.Tenancy {
-	t := ingest.Tenancy{Namespaces: map[string]invoq.TenantName{}, Fallback: invoq.TenantName(s.DefaultTenant)}
+	t := ingest.Tenancy{
+		Namespaces: map[string]invoq.TenantName{},
+		Fallback:   invoq.TenantName(s.DefaultTenant),
+	}
 	for namespace, tenant := range s.TenantMap {
 		t.Namespaces[namespace] = invoq.TenantName(tenant)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -28,9 +29,9 @@ func (l *lifecycle) add(name string, close func(context.Context) error) {
 // took. A step that fails does not keep the others open.
 func (l *lifecycle) shutdown(ctx context.Context) error {
 	var errs []error
-	for i := len(l.steps) - 1; i >= 0; i-- {
+	for _, step := range slices.Backward(l.steps) {
 		started := time.Now()
-		step := l.steps[i]
+
 		err := step.close(ctx)
 		l.log.Info("closed", "part", step.name, "dur", time.Since(started), "err", err)
 		if err != nil {

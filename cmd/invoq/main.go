@@ -38,26 +38,14 @@ type stdio struct {
 	out, err io.Writer
 }
 
-// exited is how the parser says that it is done, after --help.
-type exited int
-
-// run parses and executes one command line and returns the exit code.
-func run(ctx context.Context, args []string, std stdio) (code int) {
-	defer func() {
-		if r := recover(); r != nil {
-			e, ok := r.(exited)
-			if !ok {
-				panic(r)
-			}
-			code = int(e)
-		}
-	}()
+// run parses and executes one command line and returns the exit code; --help
+// ends the process.
+func run(ctx context.Context, args []string, std stdio) int {
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("invoq"),
 		kong.Description(description),
 		kong.Writers(std.out, std.err),
-		kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(std),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

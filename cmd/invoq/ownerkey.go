@@ -19,7 +19,13 @@ const ownerKeyFile = "owner.key"
 // ensureOwnerKey makes an owner key when there is none, or when another is
 // asked for, and writes it to the data folder, readable by its owner only. It
 // returns the file's path when a key was written.
-func ensureOwnerKey(ctx context.Context, db *postgres.DB, pepper []byte, dir string, another bool) (string, error) {
+func ensureOwnerKey(
+	ctx context.Context,
+	db *postgres.DB,
+	pepper []byte,
+	dir string,
+	another bool,
+) (string, error) {
 	has, err := db.HasOwnerKey(ctx)
 	if err != nil || has && !another {
 		return "", err

@@ -101,7 +101,11 @@ func (s *serveCmd) syncInterval() (time.Duration, error) {
 	var d duration
 	every, ok := strings.CutPrefix(s.Durability, "async:")
 	if !ok || d.UnmarshalText([]byte(every)) != nil || d <= 0 {
-		return 0, invoq.Errorf(invoq.KindUnprocessable, "durability %q is neither fsync nor async:1s", s.Durability)
+		return 0, invoq.Errorf(
+			invoq.KindUnprocessable,
+			"durability %q is neither fsync nor async:1s",
+			s.Durability,
+		)
 	}
 	return time.Duration(d), nil
 }
@@ -121,7 +125,12 @@ func (s *serveCmd) listen(ctx context.Context) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.Listen)
 	if err != nil {
-		return nil, invoq.Errorf(invoq.KindUnprocessable, "cannot listen on %s: %v; choose another address with --listen", s.Listen, err)
+		return nil, invoq.Errorf(
+			invoq.KindUnprocessable,
+			"cannot listen on %s: %v; choose another address with --listen",
+			s.Listen,
+			err,
+		)
 	}
 	return l, nil
 }

@@ -151,7 +151,10 @@ func (f *File) inTestdata() bool { return inTestdata(f.Path) }
 func inTestdata(p string) bool { return strings.Contains("/"+p, "/testdata/") }
 
 // isMinified reports whether a machine made the file small for browsers.
-func (f *File) isMinified() bool { return strings.Contains(path.Base(f.Path), ".min.") }
+func (f *File) isMinified() bool {
+	name := path.Base(f.Path)
+	return strings.Contains(name, ".min.") || strings.Contains(name, "-bundle.")
+}
 
 // isGenerated needs both the name and the header, so that neither is a way
 // around the rules.

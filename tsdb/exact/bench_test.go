@@ -48,7 +48,9 @@ func fill(b *testing.B, s *tsdb.Store, series int) {
 				"pod", fmt.Sprintf("fn-%05d", pod), "revision", "r1", "service", fmt.Sprintf("fn-%d", pod/5),
 			}}
 			for i := range rounds {
-				at := tsdbtest.Start.Add(time.Duration(i)*15*time.Second + time.Duration(pod%15000)*time.Millisecond)
+				at := tsdbtest.Start.Add(
+					time.Duration(i)*15*time.Second + time.Duration(pod%15000)*time.Millisecond,
+				)
 				out.Samples = append(out.Samples, ingest.Sample{T: at.UnixMilli(), V: rate * float64(i)})
 			}
 			return out
@@ -58,7 +60,15 @@ func fill(b *testing.B, s *tsdb.Store, series int) {
 			all = append(all, one("fn_requests_total", "code", code, 7))
 		}
 		for i := range 12 {
-			all = append(all, one("fn_request_duration_seconds_bucket", "le", fmt.Sprint(0.005*float64(int(1)<<i)), float64(i)))
+			all = append(
+				all,
+				one(
+					"fn_request_duration_seconds_bucket",
+					"le",
+					fmt.Sprint(0.005*float64(int(1)<<i)),
+					float64(i),
+				),
+			)
 		}
 		all = append(all,
 			one("fn_request_duration_seconds_sum", "x", "y", 0.5),

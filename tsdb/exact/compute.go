@@ -61,7 +61,11 @@ type Result struct {
 func Compute(ctx context.Context, samples Samples, profiles Profiles, req Request) (Result, error) {
 	from, to := req.Interval.Start.UnixMilli(), req.Interval.End.UnixMilli()
 	if from >= to || from%slotMs != 0 || to%slotMs != 0 {
-		return Result{}, invoq.Errorf(invoq.KindUnprocessable, "interval %s is not made of five-minute windows", req.Interval)
+		return Result{}, invoq.Errorf(
+			invoq.KindUnprocessable,
+			"interval %s is not made of five-minute windows",
+			req.Interval,
+		)
 	}
 	tenants, err := tenantMatchers(req.Tenants)
 	if err != nil {

@@ -2,6 +2,7 @@ package exact
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -37,7 +38,6 @@ func ParseSource(s string) Source {
 type service struct {
 	key    invoq.ServiceKey
 	source Source // zero until its first series is counted
-	memory int64  // configured limit in bytes, 0 when unknown
 }
 
 // revision collects what one revision used, slot by slot.
@@ -106,10 +106,8 @@ func (n *node) owner() *revision {
 }
 
 func (n *node) own(r *revision) {
-	for _, o := range n.owners {
-		if o == r {
-			return
-		}
+	if slices.Contains(n.owners, r) {
+		return
 	}
 	n.owners = append(n.owners, r)
 }
@@ -186,7 +184,11 @@ func (f *fleet) revisionOf(p *Profile, prefix string, ls labels.Labels) *revisio
 		name = "unknown"
 	}
 	key := invoq.ServiceKey{
-		Tenant: invoq.TenantName(ls.Get(ingest.TenantLabel)), Namespace: first(ls, p.Namespace), Service: name,
+		Tenant: invoq.TenantName(
+			ls.Get(ingest.TenantLabel),
+		),
+		Namespace: first(ls, p.Namespace),
+		Service:   name,
 	}
 	// Labels may point into a file that is unmapped once the reader is closed:
 	// what is kept is cloned.

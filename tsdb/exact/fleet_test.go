@@ -1,6 +1,7 @@
 package exact_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -29,7 +30,11 @@ func TestComputeFleet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := computeAll(t, s, invoq.Interval{Start: tsdbtest.Start, End: invoq.Window5m.Ceil(end.Add(time.Minute))})
+	rows := computeAll(
+		t,
+		s,
+		invoq.Interval{Start: tsdbtest.Start, End: invoq.Window5m.Ceil(end.Add(time.Minute))},
+	)
 
 	counted := map[string]invoq.Decimal{}
 	windows := map[string]map[time.Time]invoq.Decimal{}
@@ -71,9 +76,7 @@ func computeAll(t testing.TB, s exact.Samples, i invoq.Interval) []invoq.Usage {
 			t.Fatal(err)
 		}
 		rows = append(rows, res.Rows...)
-		for k, v := range res.Sources {
-			sources[k] = v
-		}
+		maps.Copy(sources, res.Sources)
 	}
 	return rows
 }

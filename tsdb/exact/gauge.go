@@ -60,7 +60,11 @@ func (g *gauge) at(t int64) (int64, bool) {
 	}
 	g.settle()
 	age := GaugeAge.Milliseconds()
-	i, exact := slices.BinarySearchFunc(g.points, t, func(p point, t int64) int { return cmp.Compare(p.t, t) })
+	i, exact := slices.BinarySearchFunc(
+		g.points,
+		t,
+		func(p point, t int64) int { return cmp.Compare(p.t, t) },
+	)
 	if !exact {
 		i--
 	}

@@ -3,6 +3,7 @@ package exact
 import (
 	"bytes"
 	_ "embed" // profiles.yaml
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -98,10 +99,10 @@ func ParseProfiles(b []byte) (Profiles, error) {
 
 func (p *Profile) compile() error {
 	if p.Name == "" || strings.Contains(p.Name, "/") {
-		return fmt.Errorf("the name must not be empty or hold a slash")
+		return errors.New("the name must not be empty or hold a slash")
 	}
 	if len(p.Service) == 0 || len(p.Pod) == 0 || len(p.Invocations) == 0 {
-		return fmt.Errorf("service, pod and invocations are needed")
+		return errors.New("service, pod and invocations are needed")
 	}
 	re, err := regexp.Compile("^(?:" + p.Ignore + ")$")
 	if err != nil {
@@ -129,7 +130,7 @@ func (f *Family) compile() error {
 		}
 	}
 	if given != 1 {
-		return fmt.Errorf("give one of name, suffix and pods")
+		return errors.New("give one of name, suffix and pods")
 	}
 	switch f.Unit {
 	case "", "s", "ms", "bytes":
@@ -209,14 +210,34 @@ type role struct {
 // that are multiplied by it, invocations before what joins their services.
 var (
 	memoryRole      = role{name: "memory", families: func(p *Profile) *[]Family { return &p.Memory }}
-	invocationsRole = role{name: "invocations", families: func(p *Profile) *[]Family { return &p.Invocations }, requests: true}
-	durationRole    = role{name: "duration", families: func(p *Profile) *[]Family { return &p.Duration }, requests: true}
-	latencyRole     = role{name: "latency", families: func(p *Profile) *[]Family { return &p.Latency }, requests: true}
-	cpuRole         = role{name: "cpu", families: func(p *Profile) *[]Family { return &p.CPU }}
-	coldStartsRole  = role{name: "cold_starts", families: func(p *Profile) *[]Family { return &p.ColdStarts }}
-	errorsRole      = role{name: "errors", families: func(p *Profile) *[]Family { return &p.Errors }}
+	invocationsRole = role{
+		name:     "invocations",
+		families: func(p *Profile) *[]Family { return &p.Invocations },
+		requests: true,
+	}
+	durationRole = role{
+		name:     "duration",
+		families: func(p *Profile) *[]Family { return &p.Duration },
+		requests: true,
+	}
+	latencyRole = role{
+		name:     "latency",
+		families: func(p *Profile) *[]Family { return &p.Latency },
+		requests: true,
+	}
+	cpuRole        = role{name: "cpu", families: func(p *Profile) *[]Family { return &p.CPU }}
+	coldStartsRole = role{name: "cold_starts", families: func(p *Profile) *[]Family { return &p.ColdStarts }}
+	errorsRole     = role{name: "errors", families: func(p *Profile) *[]Family { return &p.Errors }}
 
-	roles = []role{memoryRole, invocationsRole, durationRole, latencyRole, cpuRole, coldStartsRole, errorsRole}
+	roles = []role{
+		memoryRole,
+		invocationsRole,
+		durationRole,
+		latencyRole,
+		cpuRole,
+		coldStartsRole,
+		errorsRole,
+	}
 )
 
 // Billable reports whether a metric of this name feeds a counter of a bill.

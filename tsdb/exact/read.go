@@ -6,12 +6,11 @@ import (
 	"math"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
-
-	"invoq/ingest"
 )
 
 // lookback is how far before the interval the first read reaches to find each
@@ -20,7 +19,7 @@ import (
 // look new.
 const lookback = int64(5 * 60 * 1000) // milliseconds
 
-// Source of raw samples: the embedded TSDB, or anything that reads like it.
+// Samples are the raw samples: the embedded TSDB, or anything that reads like it.
 type Samples interface {
 	// Querier reads [mint, maxt], milliseconds, both inclusive.
 	Querier(mint, maxt int64) (storage.Querier, error)
@@ -69,7 +68,7 @@ func (r *reader) close() error {
 
 // metrics returns the names of all metrics with samples in the interval.
 func (r *reader) metrics(ctx context.Context) ([]string, error) {
-	names, _, err := r.near.LabelValues(ctx, labels.MetricName, nil, r.tenants...)
+	names, _, err := r.near.LabelValues(ctx, model.MetricNameLabel, nil, r.tenants...)
 	if err != nil {
 		return nil, fmt.Errorf("list metrics: %w", err)
 	}
@@ -84,7 +83,7 @@ func (r *reader) metrics(ctx context.Context) ([]string, error) {
 func (r *reader) series(
 	ctx context.Context, metric string, visit func(labels.Labels, chunkenc.Iterator) error,
 ) error {
-	name := labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, metric)
+	name := labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric)
 	set := r.near.Select(ctx, false, nil, append([]*labels.Matcher{name}, r.tenants...)...)
 	var it chunkenc.Iterator
 	for set.Next() {
@@ -140,6 +139,3 @@ func sampleAt(it chunkenc.Iterator) sample {
 	start := it.AtST()
 	return sample{t: t, v: v, start: start, told: start != 0}
 }
-
-// tenantOf returns the tenant stamped on a series.
-func tenantOf(ls labels.Labels) string { return ls.Get(ingest.TenantLabel) }
