@@ -13,8 +13,9 @@
 // either case: migrations that make them must bear that they exist. The user is
 // a superuser, whom no row-level security binds before it sets a role.
 //
-// The shared server trades durability for speed. A test that cuts, kills or
-// restarts the server takes one of its own from Private, which is durable.
+// The shared server trades durability for speed, and lives in memory where there
+// is room (TMPDIR, if set, overrules). A test that kills or restarts the server
+// takes one of its own from Private, which is durable and on disk.
 //
 // Nothing is left behind, even by kill -9: a shell that waits for the end of
 // the test process ends the server and removes the folder.

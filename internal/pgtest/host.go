@@ -45,7 +45,7 @@ func newHost(ctx context.Context) (*host, error) {
 
 func (h *host) start(ctx context.Context) error {
 	var err error
-	if h.nest, err = newNest(); err != nil {
+	if h.nest, err = newNest(memory()); err != nil {
 		return err
 	}
 	h.server, err = private.Start(ctx, private.Config{

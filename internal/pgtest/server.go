@@ -21,7 +21,7 @@ type Server struct {
 // Private starts a server for this test alone. It ends with the test.
 func Private(t testing.TB) *Server {
 	t.Helper()
-	n, err := newNest()
+	n, err := newNest("")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,10 +33,10 @@ type nest struct {
 	hold io.Closer
 }
 
-// newNest makes a folder that other users may pass through: as root, the
-// server is one.
-func newNest() (*nest, error) {
-	dir, err := os.MkdirTemp("", "pgtest-")
+// newNest makes a folder in parent, the temp folder if that is "", that other
+// users may pass through: as root, the server is one.
+func newNest(parent string) (*nest, error) {
+	dir, err := os.MkdirTemp(parent, "pgtest-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the test server: %w", err)
 	}
@@ -60,4 +60,20 @@ func newNest() (*nest, error) {
 func (n *nest) remove() {
 	_ = n.hold.Close()
 	_ = n.guard.Wait()
+}
+
+// roomyBytes is what must be free in memory before a server goes there: its
+// log may take 128 MiB, each database takes 8.
+const roomyBytes = 1 << 30
+
+// memory returns a folder in memory, where a database is cloned in a third of
+// the time. It is "" if there is none with room, or TMPDIR says where to go.
+func memory() string {
+	const dir = "/dev/shm"
+	var stat syscall.Statfs_t
+	if os.Getenv("TMPDIR") != "" || syscall.Statfs(dir, &stat) != nil ||
+		stat.Bavail*uint64(stat.Bsize) < roomyBytes {
+		return ""
+	}
+	return dir
 }

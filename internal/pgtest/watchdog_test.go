@@ -39,7 +39,7 @@ type victim struct {
 func startVictim(t *testing.T, as *syscall.Credential) *victim {
 	t.Helper()
 	URL(t) // skips where there is no Postgres
-	n, err := newNest()
+	n, err := newNest("")
 	noError(t, err)
 	t.Cleanup(n.remove)
 	binary := filepath.Join(n.dir, "tests")

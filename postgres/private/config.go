@@ -53,7 +53,8 @@ func settings(h home, socketDir string, volatile bool) []string {
 		"log_min_error_statement=panic",
 	}
 	if volatile {
-		return append(s, "fsync=off", "full_page_writes=off")
+		// A small log, because the cluster may be in memory.
+		return append(s, "fsync=off", "full_page_writes=off", "max_wal_size=128MB")
 	}
 	return append(s, "fsync=on", "full_page_writes=on")
 }

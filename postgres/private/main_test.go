@@ -93,7 +93,7 @@ func (p *invoq) kill() {
 }
 
 // newDir makes a folder that every user may pass through, unlike t.TempDir.
-func newDir(t *testing.T) string {
+func newDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "private-")
 	noError(t, err)
@@ -103,7 +103,7 @@ func newDir(t *testing.T) string {
 }
 
 // needBinaries skips on a machine without Postgres, unless one was promised.
-func needBinaries(t *testing.T) binaries {
+func needBinaries(t testing.TB) binaries {
 	t.Helper()
 	bin, err := choose("", places, 0)
 	if errors.Is(err, ErrNoBinaries) && os.Getenv("INVOQ_TEST_REQUIRE") == "" {
@@ -217,7 +217,7 @@ func noneAlive(t *testing.T, pids []int) {
 	}
 }
 
-func noError(t *testing.T, err error) {
+func noError(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
