@@ -144,18 +144,24 @@ func (s *Server) planOf(ctx context.Context, b NewPlan) (invoq.Plan, error) {
 		rate.Price = **f.price
 		p.Rates = append(p.Rates, rate)
 	}
-	rates, err := json.Marshal(derefOr(b.Rates, []Rate{}))
-	if err != nil {
-		return p, fmt.Errorf("read rates: %w", err)
+	if rates := deref(b.Rates); len(rates) > 0 {
+		full, err := parseRates(rates, b.Currency)
+		if err != nil {
+			return p, err
+		}
+		p.Rates = append(p.Rates, full...)
 	}
-	full, err := pricing.ParsePlan(
-		fmt.Appendf(nil, `{"name":%q,"currency":%q,"rates":%s}`, "rates", b.Currency, rates),
-	)
-	if err != nil {
-		return p, err
-	}
-	p.Rates = append(p.Rates, full.Rates...)
 	return p, pricing.Validate(p)
+}
+
+// parseRates reads rates in full, as strictly as a whole plan.
+func parseRates(rates []Rate, currency string) ([]invoq.Rate, error) {
+	plan, err := json.Marshal(map[string]any{"name": "rates", "currency": currency, "rates": rates})
+	if err != nil {
+		return nil, fmt.Errorf("read rates: %w", err)
+	}
+	p, err := pricing.ParsePlan(plan)
+	return p.Rates, err
 }
 
 func plansJSON(all []invoq.Plan) ([]Plan, error) {
