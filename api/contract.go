@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"strings"
 
@@ -110,6 +111,9 @@ func (s *Server) jsonBody(c *fiber.Ctx) ([]byte, error) {
 		return nil, err
 	}
 	if len(body) > 0 {
+		if media, _, _ := mime.ParseMediaType(c.Get(fiber.HeaderContentType)); media != fiber.MIMEApplicationJSON {
+			return nil, invoq.Errorf(invoq.KindUnsupported, "send the body as application/json")
+		}
 		if err := uniqueKeys(body); err != nil {
 			return nil, err
 		}
@@ -152,8 +156,6 @@ func contractError(err error) error {
 		return invoq.Errorf(invoq.KindInvalid, "parameter %q: %s", re.Parameter.Name, short(re))
 	case schema:
 		return invoq.Errorf(invoq.KindUnprocessable, "body: %s", schemaReason(se))
-	case strings.Contains(re.Reason, "header Content-Type"):
-		return invoq.Errorf(invoq.KindUnsupported, "send the body as application/json")
 	case errors.As(err, &pe):
 		return invoq.Errorf(invoq.KindInvalid, "body is not JSON: %v", pe.RootCause())
 	}

@@ -40,6 +40,9 @@ func DefaultQueryLimits() QueryLimits {
 	}
 }
 
+// defaultSubqueryStep is the step of a subquery that names none.
+const defaultSubqueryStep = time.Minute
+
 // Queries runs PromQL over the store, each query within its tenant and limits.
 // It is safe for concurrent use.
 type Queries struct {
@@ -70,7 +73,7 @@ func NewQueries(store *Store, limits QueryLimits, log *slog.Logger) *Queries {
 			EnableAtModifier:     true,
 			EnableNegativeOffset: true,
 			// A subquery without a step gets one that keeps its points bounded.
-			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
+			NoStepSubqueryIntervalFn: func(int64) int64 { return defaultSubqueryStep.Milliseconds() },
 			Parser:                   p,
 		}),
 		turns:    make(chan struct{}, limits.Concurrent),
@@ -95,15 +98,10 @@ type Range struct {
 func (q *Queries) Instant(
 	ctx context.Context, tenant invoq.TenantName, expr string, at time.Time, use func(*promql.Result) error,
 ) error {
-	return q.run(
-		ctx,
-		tenant,
-		expr,
-		use,
+	return q.run(ctx, question{tenant, expr, 0}, use,
 		func(ctx context.Context, view storage.Queryable) (promql.Query, error) {
 			return q.engine.NewInstantQuery(ctx, view, nil, expr, at)
-		},
-	)
+		})
 }
 
 // Range evaluates an expression at every step of a range; see Instant.
@@ -124,37 +122,39 @@ func (q *Queries) Range(
 			q.limits.Points,
 		)
 	}
-	return q.run(
-		ctx,
-		tenant,
-		expr,
-		use,
+	return q.run(ctx, question{tenant, expr, r.End.Sub(r.Start)}, use,
 		func(ctx context.Context, view storage.Queryable) (promql.Query, error) {
 			return q.engine.NewRangeQuery(ctx, view, nil, expr, r.Start, r.End, r.Step)
-		},
-	)
+		})
 }
 
+// question is what is asked of whose series, and over how much time.
+type question struct {
+	tenant invoq.TenantName
+	expr   string
+	span   time.Duration
+}
+
+// run takes its turn, checks what the question would cost, and answers it.
 func (q *Queries) run(
-	ctx context.Context, tenant invoq.TenantName, expr string, use func(*promql.Result) error,
+	ctx context.Context, ask question, use func(*promql.Result) error,
 	prepare func(context.Context, storage.Queryable) (promql.Query, error),
 ) error {
-	if len(expr) > q.limits.Bytes {
-		return invoq.Errorf(
-			invoq.KindTooLarge,
-			"query has %d bytes, at most %d are read",
-			len(expr),
-			q.limits.Bytes,
-		)
+	if len(ask.expr) > q.limits.Bytes {
+		return invoq.Errorf(invoq.KindTooLarge, "query has %d bytes, at most %d are read",
+			len(ask.expr), q.limits.Bytes)
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.limits.Timeout)
 	defer cancel()
-	done, err := q.turn(ctx, tenant)
+	done, err := q.turn(ctx, ask.tenant)
 	if err != nil {
 		return err
 	}
 	defer done()
-	query, err := prepare(ctx, q.View(tenant))
+	if err := q.checkCost(ask.expr, ask.span); err != nil {
+		return err
+	}
+	query, err := prepare(ctx, q.View(ask.tenant))
 	if err != nil {
 		return invoq.Errorf(invoq.KindInvalid, "%v", err)
 	}
