@@ -17,6 +17,7 @@ import (
 // cli is the command line: one field a subcommand.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Demo    demoCmd    `cmd:"" help:"Replay a recorded trace into a server of its own and print the bill."`
 	Health  healthCmd  `cmd:"" help:"Ask a running server whether it works."`
 	Version versionCmd `cmd:"" help:"Print the version and what it was built with."`
 }

@@ -78,12 +78,17 @@ func New(cfg Config) *Fleet {
 	return f
 }
 
+// MaxLifetime is how long a pod lives at most.
+const MaxLifetime = 2 * time.Hour
+
 // lifetime is short for most pods and hours for some, in milliseconds.
 func lifetime(rng *rand.Rand) int64 {
+	mean := 3 * time.Minute
 	if rng.IntN(3) == 0 {
-		return int64(20_000 + rng.ExpFloat64()*3_600_000)
+		mean = time.Hour
 	}
-	return int64(20_000 + rng.ExpFloat64()*180_000)
+	life := 20*time.Second + time.Duration(rng.ExpFloat64()*float64(mean))
+	return min(life, MaxLifetime).Milliseconds()
 }
 
 // Served returns how many requests each service really served.

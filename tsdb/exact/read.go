@@ -66,9 +66,15 @@ func (r *reader) close() error {
 	return err
 }
 
-// metrics returns the names of all metrics with samples in the interval.
+// metrics returns the names of all metrics there are. They are asked for over
+// all time: over a range in which every sample came late the TSDB names none.
 func (r *reader) metrics(ctx context.Context) ([]string, error) {
-	names, _, err := r.near.LabelValues(ctx, model.MetricNameLabel, nil, r.tenants...)
+	q, err := r.samples.Querier(r.oldest, math.MaxInt64)
+	if err != nil {
+		return nil, fmt.Errorf("open querier: %w", err)
+	}
+	defer q.Close()
+	names, _, err := q.LabelValues(ctx, model.MetricNameLabel, nil)
 	if err != nil {
 		return nil, fmt.Errorf("list metrics: %w", err)
 	}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"invoq"
+	"invoq/demo"
+)
+
+// demoCmd replays a recorded trace into a server of its own.
+type demoCmd struct {
+	Data     string `help:"Folder to keep everything in; without it a temporary one is used and removed." placeholder:"DIR"`
+	Listen   string `default:"127.0.0.1:8080" help:"Address to listen on." placeholder:"ADDR"`
+	Days     int    `default:"1" help:"How often the 8 recorded hours are played, 1 to 30; more than 1 is composed and says so."`
+	Once     bool   `help:"Exit when the bill is printed."`
+	LogLevel string `default:"warn" enum:"debug,info,warn,error" help:"What the server logs: debug, info, warn or error."`
+}
+
+// Help shows how the command is used.
+func (d *demoCmd) Help() string {
+	return `Starts a server, replays a recorded serverless trace into it over HTTP, counts, bills, prints the bill and stays up.
+
+  invoq demo                       look at the pages, then press Ctrl-C
+  invoq demo --once                print the bill and exit
+  invoq demo --data ./demo-data    keep what was made`
+}
+
+// maxDemoDays bounds what a demo composes.
+const maxDemoDays = 30
+
+// Run runs the demo.
+func (d *demoCmd) Run(ctx context.Context, std stdio) error {
+	if d.Days < 1 || d.Days > maxDemoDays {
+		return invoq.Errorf(invoq.KindUnprocessable, "--days %d is not between 1 and %d", d.Days, maxDemoDays)
+	}
+	dir, cleanUp, err := d.dataDir()
+	if err != nil {
+		return err
+	}
+	defer cleanUp()
+	span := time.Duration(d.Days) * demo.TraceLength
+	serve := &serveCmd{
+		Data: dir, Listen: d.Listen, Durability: "fsync", SeriesPerTenant: 5_000_000,
+		Retention: duration(span + 30*24*time.Hour),
+		// The replay is in the past, all of it within what may come late.
+		Lateness: duration(span + 2*time.Hour), DefaultTenant: string(invoq.DefaultTenant),
+		FirstSight: "count", LogLevel: d.LogLevel, LogFormat: "text",
+	}
+	h := &house{cfg: serve, log: serve.logger(std.err)}
+	h.life.log = h.log
+	err = h.open(ctx)
+	if err == nil {
+		err = d.play(ctx, std, h)
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	return errors.Join(err, h.life.shutdown(closing))
+}
+
+// dataDir returns the folder to use and what removes it, if it is temporary.
+func (d *demoCmd) dataDir() (string, func(), error) {
+	if d.Data != "" {
+		if _, err := os.Stat(filepath.Join(d.Data, ownerKeyFile)); err == nil {
+			return "", nil, invoq.Errorf(invoq.KindUnprocessable,
+				"%s holds a server's data already; the demo begins with an empty folder", d.Data)
+		}
+		return d.Data, func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "invoq-demo-")
+	if err != nil {
+		return "", nil, fmt.Errorf("make a temporary folder: %w", err)
+	}
+	// The private database may run as another user, who must get there.
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // Files in it keep their own rights.
+		return "", nil, fmt.Errorf("open the temporary folder to the database: %w", err)
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, nil
+}
+
+// play replays the trace while the server serves.
+func (d *demoCmd) play(ctx context.Context, std stdio, h *house) error {
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- h.serve(serving) }()
+	secret, err := readOwnerKey(h.dir)
+	if err != nil {
+		return err
+	}
+	address := "http://" + h.listener.Addr().String()
+	played := make(chan error, 1)
+	go func() {
+		played <- demo.Run(serving, demo.Config{
+			Client: demo.Client{URL: address, Key: secret.Reveal(), HTTP: http.DefaultClient},
+			Days:   d.Days, Now: time.Now(), Out: std.out, Progress: std.err,
+		})
+	}()
+	select {
+	case err = <-played:
+	case err = <-served:
+		stop()
+		return errors.Join(err, <-played)
+	}
+	if err != nil || d.Once {
+		stop()
+		return errors.Join(err, <-served)
+	}
+	fmt.Fprintf(std.out, "\nLook at it: %s/login/%s\n(the link signs in once; afterwards with the key in %s)\nCtrl-C ends the demo.\n",
+		address, h.sessions.Ticket(secret.Prefix()), filepath.Join(h.dir, ownerKeyFile))
+	return <-served
+}
