@@ -33,6 +33,8 @@ type house struct {
 	life lifecycle
 	dir  string
 	set  *metrics.Set
+	// syncInterval is how often the TSDB is synced, 0 for every acknowledgement.
+	syncInterval time.Duration
 
 	listener   net.Listener
 	database   *private.Server // nil with a database of the user's
@@ -53,6 +55,9 @@ func (h *house) open(ctx context.Context) (err error) {
 	}
 	// What only the user can mend is found before anything is started.
 	if h.profiles, err = h.cfg.profiles(); err != nil {
+		return err
+	}
+	if h.syncInterval, err = h.cfg.syncInterval(); err != nil {
 		return err
 	}
 	if h.listener, err = h.cfg.listen(ctx); err != nil {
@@ -124,14 +129,10 @@ func (h *house) openAccess(ctx context.Context) error {
 	return nil
 }
 
-func (h *house) openStore(context.Context) error {
-	interval, err := h.cfg.syncInterval()
-	if err != nil {
-		return err
-	}
+func (h *house) openStore(context.Context) (err error) {
 	cfg := tsdb.DefaultConfig(filepath.Join(h.dir, "tsdb"))
 	cfg.Retention, cfg.Lateness = time.Duration(h.cfg.Retention), time.Duration(h.cfg.Lateness)
-	cfg.SyncInterval = interval
+	cfg.SyncInterval = h.syncInterval
 	cfg.SeriesPerTenant = h.cfg.SeriesPerTenant
 	cfg.Billable = h.profiles.Billable
 	started := time.Now()
