@@ -23,11 +23,12 @@ build: ## build the one binary, static, into bin/invoq
 
 .PHONY: run
 run: ## serve on this machine, with a private Postgres under .data
-	go run ./cmd/invoq serve
+	go run ./cmd/invoq serve --data .data $(ARGS)
 
 .PHONY: demo
-demo: ## serve with sample data
-	go run ./cmd/invoq demo
+demo: ## replay a recorded trace, print its bill and serve it (ARGS=--once to exit)
+	@internal/scripts/deps.sh postgres
+	go run ./cmd/invoq demo $(ARGS)
 
 .PHONY: check
 check: fmt vet lint tidy unit ## what a commit must pass, in under a minute

@@ -122,12 +122,14 @@ func (s Secret) Hash(pepper []byte) []byte {
 // checksumLen is the length of four bytes spelled out.
 const checksumLen = 7
 
+// checksum ends a key, so that a mistyped one is known without a look-up.
 func checksum(body string) string {
 	var sum [4]byte
 	binary.BigEndian.PutUint32(sum[:], crc32.ChecksumIEEE([]byte(body)))
 	return spelling.EncodeToString(sum[:])
 }
 
+// cutTail splits off the last n bytes.
 func cutTail(s string, n int) (head, tail string) {
 	if len(s) < n {
 		return "", s

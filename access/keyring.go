@@ -52,6 +52,7 @@ type Keyring struct {
 	cache map[string]cached
 }
 
+// cached is a key as it was read, and when.
 type cached struct {
 	key Key
 	at  time.Time
@@ -96,6 +97,7 @@ func (r *Keyring) Behind(ctx context.Context, prefix string) (Identity, error) {
 	return r.identify(key)
 }
 
+// identify says whose key it is, unless it was revoked or has expired.
 func (r *Keyring) identify(key Key) (Identity, error) {
 	if err := key.Live(r.now()); err != nil {
 		return Identity{}, err
@@ -110,6 +112,7 @@ func (r *Keyring) Forget(prefix string) {
 	delete(r.cache, prefix)
 }
 
+// find reads a key by its prefix, which is not secret.
 func (r *Keyring) find(ctx context.Context, prefix string) (Key, error) {
 	r.mu.Lock()
 	known, ok := r.cache[prefix]

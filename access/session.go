@@ -35,6 +35,7 @@ type Sessions struct {
 	tickets map[string]ticket
 }
 
+// ticket is what a link that signs in stands for, and how long it does.
 type ticket struct {
 	prefix string
 	until  time.Time
@@ -93,6 +94,7 @@ func (s *Sessions) Redeem(word string) (string, error) {
 	return s.Open(t.prefix), nil
 }
 
+// sign returns the HMAC of a body.
 func (s *Sessions) sign(body string) string {
 	h := hmac.New(sha256.New, s.secret)
 	h.Write([]byte(body))

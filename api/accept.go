@@ -36,6 +36,8 @@ func accepts(ctx context.Context, media string) bool {
 	return best == media
 }
 
+// requestURL returns the address that was asked for, for links to other pages of
+// the same list.
 func requestURL(ctx context.Context) *url.URL {
 	a, _ := ctx.Value(askedKey{}).(asked)
 	if a.url == nil {

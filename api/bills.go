@@ -85,6 +85,8 @@ func (s *Server) GetBill(ctx context.Context, r GetBillRequestObject) (GetBillRe
 	return GetBill200JSONResponse(billJSON(b)), nil
 }
 
+// billJSON gives a bill the form of the contract. Lines are never null: a bill of
+// nothing has none.
 func billJSON(b invoq.Bill) Bill {
 	lines := b.Lines
 	if lines == nil {
@@ -106,6 +108,8 @@ func billJSON(b invoq.Bill) Bill {
 	}
 }
 
+// calculationJSON adds what has to be said beside a bill that was just computed.
+// It is not stored: it may be different the next time.
 func calculationJSON(c billing.Calculation) Bill {
 	b := billJSON(c.Bill)
 	unpriced := convert(c.Unpriced, unpricedJSON)
@@ -117,6 +121,7 @@ func calculationJSON(c billing.Calculation) Bill {
 	return b
 }
 
+// unpricedJSON gives usage without a price the form of the contract.
 func unpricedJSON(u pricing.Unpriced) Unpriced {
 	return Unpriced{Meter: string(u.Meter), Quantity: u.Quantity}
 }

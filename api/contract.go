@@ -33,6 +33,8 @@ type contract struct {
 	router routers.Router
 }
 
+// loadContract reads the embedded contract and refuses one in which an operation
+// does not say who may call it.
 func loadContract() (*contract, error) {
 	loader := openapi3.NewLoader()
 	doc, err := loader.LoadFromData(contractYAML)
@@ -122,6 +124,8 @@ func (s *Server) jsonBody(c *fiber.Ctx) ([]byte, error) {
 	return body, nil
 }
 
+// validate holds the request against the operation's parameters and body. The
+// caller has been let in already.
 func (s *Server) validate(
 	c *fiber.Ctx, route *routers.Route, params map[string]string, r *http.Request, body []byte,
 ) error {
@@ -162,6 +166,7 @@ func contractError(err error) error {
 	return invoq.Errorf(invoq.KindInvalid, "body: %s", short(re))
 }
 
+// schemaReason says which field breaks the schema, and how.
 func schemaReason(e *openapi3.SchemaError) string {
 	if at := strings.Join(e.JSONPointer(), "/"); at != "" {
 		return fmt.Sprintf("%q: %s", at, e.Reason)
@@ -169,6 +174,7 @@ func schemaReason(e *openapi3.SchemaError) string {
 	return e.Reason
 }
 
+// short returns the cause of a refusal without the library's own preamble.
 func short(e *openapi3filter.RequestError) string {
 	if e.Err != nil {
 		return e.Err.Error()
@@ -193,6 +199,7 @@ func uniqueKeys(body []byte) error {
 // maxNesting bounds the depth of a JSON body.
 const maxNesting = 32
 
+// uniqueKeysOf reads one JSON value, to any depth up to maxNesting.
 func uniqueKeysOf(dec *json.Decoder, depth int) error {
 	tok, err := dec.Token()
 	if err != nil {

@@ -37,11 +37,13 @@ func convert[T, U any](items []T, f func(T) U) []U {
 	return out
 }
 
+// deref returns what an optional field holds, or its zero value.
 func deref[T any](p *T) T {
 	var zero T
 	return derefOr(p, zero)
 }
 
+// derefOr returns what an optional field holds, or what stands for its absence.
 func derefOr[T any](p *T, otherwise T) T {
 	if p == nil {
 		return otherwise

@@ -46,6 +46,7 @@ func (s *Server) GetDashboard(
 	return GetDashboard200JSONResponse(d), nil
 }
 
+// shareJSON gives one revision's share the form of the contract.
 func shareJSON(s billing.Share) Share {
 	return Share{
 		Namespace: s.Namespace,
@@ -56,6 +57,7 @@ func shareJSON(s billing.Share) Share {
 	}
 }
 
+// quantitiesJSON gives quantities the form of the contract, meter by meter.
 func quantitiesJSON(q invoq.Quantities) Quantities {
 	return Quantities{
 		Invocations: q.Invocations, DurationMs: q.DurationMs, MbMs: q.MBMs, CPUMs: q.CPUMs,

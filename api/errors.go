@@ -112,11 +112,14 @@ const (
 
 const formKey = "form"
 
+// answerForm returns how the route that is asked answers; problem details unless
+// it said otherwise.
 func answerForm(c *fiber.Ctx) form {
 	f, _ := c.Locals(formKey).(form)
 	return f
 }
 
+// notFound answers for every path that nobody registered.
 func notFound(c *fiber.Ctx) error {
 	return invoq.Errorf(invoq.KindNotFound, "nothing is here: %s %s", c.Method(), c.Path())
 }

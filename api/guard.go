@@ -65,6 +65,8 @@ func (s *Server) authorize(c *fiber.Ctx, p access.Permission) (access.Identity, 
 	return s.admit(c, id, p)
 }
 
+// admit checks the role's permission and leaves the identity where handlers find
+// it: in the request for routes, in its context for the contract's.
 func (s *Server) admit(c *fiber.Ctx, id access.Identity, p access.Permission) (access.Identity, error) {
 	if !id.Role.May(p) {
 		return id, invoq.Errorf(invoq.KindForbidden, "a key of role %q lacks the permission %s", id.Role, p)
@@ -86,6 +88,7 @@ func identity(ctx context.Context) access.Identity {
 	return id
 }
 
+// caller returns who is asking, on a route with a guard.
 func caller(c *fiber.Ctx) access.Identity { return identity(c.UserContext()) }
 
 // presentedKey returns the API key of a request: a bearer token, the password
@@ -191,6 +194,7 @@ func (s *Server) recoverPanic(c *fiber.Ctx) (err error) {
 	return c.Next()
 }
 
+// requestID returns the id under which the log knows the request.
 func requestID(c *fiber.Ctx) string {
 	id, _ := c.Locals(requestIDKey).(string)
 	return id

@@ -67,6 +67,8 @@ func (s *Server) RevokeKey(ctx context.Context, r RevokeKeyRequestObject) (Revok
 	return RevokeKey200JSONResponse(keyJSON(k)), nil
 }
 
+// keyJSON gives a key the form of the contract. Neither its secret nor its hash
+// has a place in it.
 func keyJSON(k access.Key) Key {
 	return Key{
 		ID: string(

@@ -164,6 +164,7 @@ func parseRates(rates []Rate, currency string) ([]invoq.Rate, error) {
 	return p.Rates, err
 }
 
+// plansJSON gives plans the form of the contract.
 func plansJSON(all []invoq.Plan) ([]Plan, error) {
 	out := make([]Plan, len(all))
 	for i, p := range all {

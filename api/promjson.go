@@ -92,6 +92,8 @@ func (d queryData) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
+// appendSeries writes one series of a matrix: its floats, its histograms, or both
+// where a series has changed from one to the other.
 func appendSeries(b []byte, s promql.Series) []byte {
 	b = appendMetric(b, s.Metric.Map())
 	if len(s.Floats) > 0 || len(s.Histograms) == 0 {
@@ -126,6 +128,8 @@ func appendMetric(b []byte, ls map[string]string) []byte {
 	return append(append(b, `{"metric":`...), text...)
 }
 
+// appendPoint writes a time and a value; values are strings, since JSON has no
+// infinity.
 func appendPoint(b []byte, t int64, v float64) []byte {
 	b = append(append(append(b, '['), seconds(t)...), ',', '"')
 	return append(appendFloat(b, v), '"', ']')
@@ -153,6 +157,7 @@ func appendFloat(b []byte, v float64) []byte {
 	return strconv.AppendFloat(b, v, form, -1, 64)
 }
 
+// appendString writes a JSON string.
 func appendString(b []byte, s string) []byte {
 	text, err := json.Marshal(s)
 	if err != nil {

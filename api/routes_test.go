@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -47,9 +48,7 @@ func routesOf(s *Server) []string {
 func permissionsOf(t *testing.T, s *Server) map[string]access.Permission {
 	t.Helper()
 	all := map[string]access.Permission{}
-	for route, p := range beside {
-		all[route] = p
-	}
+	maps.Copy(all, beside)
 	for path, item := range s.contract.doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			p, err := permissionOf(op)

@@ -65,6 +65,7 @@ func (s *Server) PutService(
 	return PutService200JSONResponse(serviceJSON(v)), nil
 }
 
+// serviceJSON gives a service the form of the contract.
 func serviceJSON(v invoq.Service) Service {
 	return Service{
 		ID: string(

@@ -23,10 +23,13 @@ type tenantNames struct {
 	byID map[string]invoq.TenantName
 }
 
+// newTenantNames returns an empty cache over the database.
 func newTenantNames(db *postgres.DB) *tenantNames {
 	return &tenantNames{db: db, byID: map[string]invoq.TenantName{}}
 }
 
+// name returns the tenant's name. What is no UUID is a name itself; an id that is
+// not known is KindNotFound.
 func (n *tenantNames) name(ctx context.Context, idOrName string) (invoq.TenantName, error) {
 	if err := invoq.ValidateName("tenant in "+orgHeader, idOrName); err != nil {
 		return "", err

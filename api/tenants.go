@@ -114,6 +114,7 @@ func (s *Server) checkTenant(ctx context.Context, t invoq.Tenant) error {
 	return nil
 }
 
+// tenantJSON gives a tenant the form of the contract.
 func tenantJSON(t invoq.Tenant) Tenant {
 	return Tenant{
 		ID:           string(t.ID),

@@ -44,6 +44,8 @@ func (s *Server) ListUsage(ctx context.Context, r ListUsageRequestObject) (ListU
 	return ListUsage200JSONResponse{Body: UsagePage{Items: convert(all, usageJSON), Next: after}}, nil
 }
 
+// usageFilter reads which windows are asked for. Without a start it is the last
+// day, without an end it is now.
 func (s *Server) usageFilter(ctx context.Context, p ListUsageParams) (postgres.UsageFilter, error) {
 	f := postgres.UsageFilter{Service: deref(p.Service), Revision: deref(p.Revision)}
 	var err error
@@ -58,6 +60,7 @@ func (s *Server) usageFilter(ctx context.Context, p ListUsageParams) (postgres.U
 	return f, f.Interval.Validate()
 }
 
+// usageJSON gives a window the form of the contract.
 func usageJSON(u invoq.Usage) Usage {
 	return Usage{
 		WindowStart:  u.Start,
@@ -82,6 +85,7 @@ func usageJSON(u invoq.Usage) Usage {
 	}
 }
 
+// quantile estimates a percentile for display; nil when nothing was timed.
 func quantile(u invoq.Usage, q float64) *float32 {
 	ms, ok := u.Latency.Quantile(q)
 	if !ok {
@@ -114,6 +118,7 @@ var usageColumns = []string{
 	"unmeasured_ms",
 }
 
+// usageCSV writes windows as CSV, with the columns of the JSON form.
 func usageCSV(all []invoq.Usage) ([]byte, error) {
 	var buf bytes.Buffer
 	w := csv.NewWriter(&buf)
@@ -160,6 +165,7 @@ func cell(s string) string {
 	return s
 }
 
+// number writes an estimate; nothing where there is none.
 func number(f *float32) string {
 	if f == nil {
 		return ""

@@ -99,6 +99,7 @@ func (b *Biller) Calculate(
 	return c, err
 }
 
+// validate refuses periods that no bill can have.
 func validate(p pricing.Period) error {
 	if err := p.Validate(); err != nil {
 		return err
@@ -207,6 +208,7 @@ func stretches(p pricing.Period) []invoq.Interval {
 	return all
 }
 
+// warnings says what a reader must know before the sum is believed.
 func (g gathered) warnings() []string {
 	var all []string
 	if !g.assumed.IsZero() {

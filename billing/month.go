@@ -170,6 +170,7 @@ func (m *Month) gather(
 	return items, sums
 }
 
+// pricingKey tells the revisions of a tenant apart.
 type pricingKey struct{ namespace, service, revision string }
 
 // share splits each line's exact charge among the revisions of the services

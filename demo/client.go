@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -63,14 +64,14 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, out any
 	return c.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, nil, out)
 }
 
+// do sends one request. Anything but success is an error that repeats what the
+// server said.
 func (c *Client) do(ctx context.Context, method, path string, header http.Header, body []byte, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Authorization", "Bearer "+c.Key)
 	res, err := c.HTTP.Do(req)
 	if err != nil {

@@ -52,6 +52,8 @@ type pod struct {
 	idle     int
 }
 
+// newFleet returns the fleet of one function. Its randomness is its own, so that
+// the same function is always served alike.
 func newFleet(f Function, seed uint64) *fleet {
 	rng := rand.New(rand.NewPCG(seed, uint64(len(f.PerMinute))))
 	for _, c := range f.Name[:8] {

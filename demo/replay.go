@@ -157,6 +157,7 @@ func (p *played) replayFleet(ctx context.Context, cfg Config) error {
 	return bar.Finish()
 }
 
+// newBar returns a progress bar that ends with a line of its own.
 func newBar(w io.Writer, total int, what string) *progressbar.ProgressBar {
 	return progressbar.NewOptions(total,
 		progressbar.OptionSetWriter(w),

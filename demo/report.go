@@ -31,6 +31,7 @@ type bill struct {
 	Total  invoq.Decimal    `json:"total_amount"`
 }
 
+// quantity returns how much of a meter the bill is about, over all its months.
 func (b bill) quantity(m invoq.Meter) invoq.Decimal {
 	var sum invoq.Decimal
 	for _, l := range b.Lines {
@@ -92,9 +93,12 @@ func (p *played) bill(ctx context.Context, cfg Config) ([]bill, error) {
 	return all, nil
 }
 
+// printBills prints the largest bills, the sum of the others, and what of them is
+// recorded and what composed.
 func printBills(cfg Config, p *played, bills []bill) {
 	w := tabwriter.NewWriter(cfg.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(cfg.Out, "Bills of %s to %s, example prices\n", p.from.Format("2006-01-02 15:04"), p.to.Format("2006-01-02 15:04 MST"))
+	fmt.Fprintf(cfg.Out, "Bills of %s to %s, example prices\n",
+		p.from.Format("2006-01-02 15:04"), p.to.Format("2006-01-02 15:04 MST"))
 	fmt.Fprintln(w, "tenant\tinvocations\tGB·s\tcold starts\tUSD\t")
 	var rest, total invoq.Decimal
 	others := 0
@@ -114,7 +118,8 @@ func printBills(cfg Config, p *played, bills []bill) {
 	fmt.Fprintf(w, "%d others\t\t\t\t%s\t\n", others, rest.Fixed(2))
 	fmt.Fprintf(w, "all\t\t\t\t%s\t\n", total.Fixed(2))
 	_ = w.Flush() // A terminal that is gone shows nothing, and needs nothing.
-	fmt.Fprintln(cfg.Out, "Invocations, durations and memory: recorded (Azure Functions trace 2019, CC BY 4.0). Pods: composed.")
+	fmt.Fprintln(cfg.Out, "Invocations, durations and memory: recorded (Azure Functions trace 2019, CC BY 4.0)."+
+		" Pods: composed.")
 	if cfg.Days > 1 {
 		fmt.Fprintf(cfg.Out, "Time: composed; the 8 recorded hours are played %d times.\n", cfg.Days)
 	}

@@ -87,6 +87,7 @@ func Trace() ([]Function, error) {
 	return out, nil
 }
 
+// readDurations adds what is recorded of each function's durations.
 func readDurations(byName map[string]*Function) error {
 	rows, err := readCSV("durations_ms")
 	if err != nil {
@@ -108,6 +109,7 @@ func readDurations(byName map[string]*Function) error {
 	return nil
 }
 
+// readMemory adds what is recorded of each application's memory to its functions.
 func readMemory(all []*Function) error {
 	rows, err := readCSV("app_memory_mb")
 	if err != nil {
@@ -130,6 +132,7 @@ func readMemory(all []*Function) error {
 	return nil
 }
 
+// numbers reads some columns of a row as numbers.
 func numbers(row map[string]string, prefix string, columns ...string) ([]float64, error) {
 	var all []float64
 	for _, c := range columns {

@@ -90,6 +90,7 @@ func labelPair(b []byte) (name, value string, ok bool) {
 	return name, value, true
 }
 
+// checkLabel holds one label against the limits.
 func checkLabel(name, value string, lim Limits) error {
 	switch {
 	case len(name) > lim.LabelNameBytes:

@@ -17,6 +17,7 @@ type receiverMetrics struct {
 	seconds  *metrics.Histogram
 }
 
+// newReceiverMetrics registers the receiver's metrics in set.
 func newReceiverMetrics(set *metrics.Set) receiverMetrics {
 	m := receiverMetrics{
 		requests: map[invoq.Kind]*metrics.Counter{},
@@ -39,6 +40,7 @@ func newReceiverMetrics(set *metrics.Set) receiverMetrics {
 	return m
 }
 
+// observe notes one request.
 func (m *receiverMetrics) observe(started time.Time, accepted int, err error) {
 	c := m.requests[invoq.KindOf(err)]
 	if c == nil {
@@ -49,6 +51,7 @@ func (m *receiverMetrics) observe(started time.Time, accepted int, err error) {
 	m.seconds.UpdateDuration(started)
 }
 
+// reject notes what was refused, reason by reason.
 func (m *receiverMetrics) reject(r Rejections) {
 	for why, c := range m.rejected {
 		if n := r.Count(Reason(why)); n > 0 {

@@ -49,6 +49,7 @@ func decodeV1(b []byte, lim Limits, out *Batch) error {
 	return nil
 }
 
+// badProto refuses bytes that are no message, whatever they are.
 func badProto() error {
 	return invoq.Errorf(invoq.KindInvalid, "body is not a prometheus.WriteRequest: %v", errTruncated)
 }

@@ -202,6 +202,7 @@ func slotOf(t int64) time.Time {
 	return invoq.Window5m.Floor(time.UnixMilli(t - 1))
 }
 
+// latest returns the later of two times.
 func latest(a, b time.Time) time.Time {
 	if a.IsZero() || b.After(a) {
 		return b

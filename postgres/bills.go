@@ -14,6 +14,8 @@ const billColumns = `
 	id::text, tenant_id::text, period_start, period_end, timezone, currency, plan_id::text,
 	plan_version, status, total_amount, line_items, created_at`
 
+// scanBill reads a row of billColumns. Lines are JSON whose decimals are strings,
+// so that no digit is lost on the way.
 func scanBill(row pgx.CollectableRow) (invoq.Bill, error) {
 	var b invoq.Bill
 	var lines []byte

@@ -92,6 +92,8 @@ func migrate(ctx context.Context, cfg *pgxpool.Config) error {
 	return migrateJobs(ctx, pool)
 }
 
+// migrateOurs applies the embedded migrations. Servers that start together wait
+// for each other at the lock.
 func migrateOurs(ctx context.Context, conn *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

@@ -15,6 +15,7 @@ const keyColumns = `
 	k.id::text, k.name, k.role, coalesce(k.tenant_id::text, ''), coalesce(t.name, ''), k.prefix, k.hash,
 	k.created_at, k.expires_at, k.revoked_at`
 
+// scanKey reads a row of keyColumns.
 func scanKey(row pgx.CollectableRow) (access.Key, error) {
 	var k access.Key
 	var expires, revoked *time.Time

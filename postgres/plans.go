@@ -13,6 +13,7 @@ import (
 const planColumns = `
 	id::text, version, name, coalesce(tenant_id::text, ''), currency, rates, active, created_at`
 
+// scanPlan reads a row of planColumns.
 func scanPlan(row pgx.CollectableRow) (invoq.Plan, error) {
 	var p invoq.Plan
 	var rates []byte
@@ -75,6 +76,7 @@ func (db *DB) ChangePlan(
 	return p, wrap(err, "change plan %q", id)
 }
 
+// insertPlan stores one version; nothing is ever updated.
 func insertPlan(ctx context.Context, tx pgx.Tx, p invoq.Plan, by string) (invoq.Plan, error) {
 	rates, err := json.Marshal(p.Rates)
 	if err != nil {
@@ -91,6 +93,7 @@ func insertPlan(ctx context.Context, tx pgx.Tx, p invoq.Plan, by string) (invoq.
 	return pgx.CollectExactlyOneRow(rows, scanPlan)
 }
 
+// newestPlan returns the version of a plan that is in force.
 func newestPlan(ctx context.Context, tx pgx.Tx, id invoq.PlanID) (invoq.Plan, error) {
 	rows, _ := tx.Query(ctx, `
 		SELECT `+planColumns+`

@@ -12,6 +12,7 @@ const serviceColumns = `
 	id::text, tenant_id::text, namespace, name, runtime, memory_limit_mb, cpu_limit_cores,
 	tags, created_at`
 
+// scanService reads a row of serviceColumns.
 func scanService(row pgx.CollectableRow) (invoq.Service, error) {
 	var s invoq.Service
 	err := row.Scan(&s.ID, &s.TenantID, &s.Namespace, &s.Name, &s.Runtime, &s.MemoryLimitMB,

@@ -14,6 +14,7 @@ const tenantColumns = `
 	id::text, name, billing_email, currency, timezone, coalesce(plan_id::text, ''),
 	created_at, updated_at`
 
+// scanTenant reads a row of tenantColumns; times come back in UTC.
 func scanTenant(row pgx.CollectableRow) (invoq.Tenant, error) {
 	var t invoq.Tenant
 	err := row.Scan(&t.ID, &t.Name, &t.BillingEmail, &t.Currency, &t.Timezone, &t.PlanID,

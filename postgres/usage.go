@@ -24,6 +24,7 @@ const usageColumns = `
 	u.invocations, u.duration_ms, u.mb_ms, u.cpu_ms, u.cold_starts, u.errors,
 	u.latency_upper_ms, u.latency_counts, u.max_memory_mb, u.gap_seconds, u.assumed, u.unmeasured_ms`
 
+// scanUsage reads a row of usageColumns.
 func scanUsage(row pgx.CollectableRow) (invoq.Usage, error) {
 	var u invoq.Usage
 	var width int
@@ -84,6 +85,8 @@ func UsageKey(u invoq.Usage) string {
 	return fmt.Sprintf("%d %q %q %q %q", u.Start.Unix(), string(u.Tenant), u.Namespace, u.Service, u.Revision)
 }
 
+// parseUsageKey reads what UsageKey wrote. Keys come back from callers, so
+// anything else is their mistake.
 func parseUsageKey(s string) (usageKey, error) {
 	if s == "" {
 		return usageKey{}, nil
@@ -189,6 +192,7 @@ func (db *DB) MeterState(ctx context.Context) (MeterState, error) {
 	return st, wrap(err, "read state of the aggregation")
 }
 
+// readServices learns by which series each service is counted, and its memory.
 func (st *MeterState) readServices(ctx context.Context, tx pgx.Tx) error {
 	rows, _ := tx.Query(ctx, `
 		SELECT t.name, s.namespace, s.name, s.source, (s.memory_limit_mb * 1048576)::bigint
@@ -213,6 +217,7 @@ func (st *MeterState) readServices(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
+// readWatched learns since when each tenant is watched.
 func (st *MeterState) readWatched(ctx context.Context, tx pgx.Tx) error {
 	rows, _ := tx.Query(ctx, `SELECT name, watched_at FROM tenants WHERE watched_at IS NOT NULL`)
 	var name invoq.TenantName

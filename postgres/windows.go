@@ -92,6 +92,8 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
+// registerTenants stores tenants that nobody created, and when the first sample
+// of each tenant came. That time never changes: it decides how births count.
 func (w Windows) registerTenants(ctx context.Context, tx pgx.Tx) error {
 	names, times := []string{}, []time.Time{}
 	for name, at := range w.Watched {
@@ -108,6 +110,8 @@ func (w Windows) registerTenants(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
+// registerServices stores services and revisions that are new. A service keeps
+// the source it was first counted by.
 func (w Windows) registerServices(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO services (id, tenant_id, namespace, name, source)
@@ -197,6 +201,8 @@ func (w Windows) sumUp(from, to invoq.WindowSize) func(context.Context, pgx.Tx) 
 	}
 }
 
+// tenants returns the names as the database takes them; nil stays nil and means
+// all.
 func (w Windows) tenants() []string {
 	if w.Tenants == nil {
 		return nil
@@ -208,4 +214,5 @@ func (w Windows) tenants() []string {
 	return names
 }
 
+// seconds returns the size as the database writes it.
 func seconds(size invoq.WindowSize) int { return int(size.Duration() / time.Second) }

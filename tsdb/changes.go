@@ -16,11 +16,13 @@ type changes struct {
 	newest int64
 }
 
+// newChanges returns a tracker that has seen no sample yet.
 func newChanges() *changes { return &changes{oldest: map[invoq.TenantName]int64{}} }
 
 // span is the range of a batch's stored samples of one tenant, milliseconds.
 type span struct{ oldest, newest int64 }
 
+// add notes the times that a tenant's samples were written to.
 func (c *changes) add(tenant invoq.TenantName, s span) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

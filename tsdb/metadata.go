@@ -18,10 +18,12 @@ type metadataStore struct {
 	byTenant map[invoq.TenantName]map[string]ingest.Metadata
 }
 
+// newMetadataStore returns an empty store.
 func newMetadataStore() *metadataStore {
 	return &metadataStore{byTenant: map[invoq.TenantName]map[string]ingest.Metadata{}}
 }
 
+// put remembers what a sender said of its metrics, up to the limit of a tenant.
 func (m *metadataStore) put(tenant invoq.TenantName, all []ingest.Metadata) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

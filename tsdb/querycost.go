@@ -23,6 +23,8 @@ func (q *Queries) checkCost(expr string, span time.Duration) error {
 	return checkSubqueries(e, span)
 }
 
+// checkSubqueries refuses subqueries that would evaluate more steps than a query
+// may have.
 func checkSubqueries(n parser.Node, span time.Duration) error {
 	if s, ok := n.(*parser.SubqueryExpr); ok {
 		step := s.Step

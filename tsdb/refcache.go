@@ -30,6 +30,7 @@ type seriesEntry struct {
 	next     *seriesEntry // another series with the same hash
 }
 
+// newRefCache returns an empty cache.
 func newRefCache() *refCache { return &refCache{entries: map[uint64]*seriesEntry{}} }
 
 // find returns the entry of the series, or nil.

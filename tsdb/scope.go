@@ -27,6 +27,7 @@ func (s *Store) Scoped(tenant invoq.TenantName) storage.Queryable {
 // Everything returns a view of all tenants' series, for the owner.
 func (s *Store) Everything() storage.Queryable { return s.db }
 
+// scopedQueryable hands out queriers that see one scope alone.
 type scopedQueryable struct {
 	storage.Queryable
 	only *labels.Matcher
@@ -41,11 +42,13 @@ func (q scopedQueryable) Querier(mint, maxt int64) (storage.Querier, error) {
 	return scopedQuerier{inner, q.only}, nil
 }
 
+// scopedQuerier adds the scope's matcher to everything that is asked.
 type scopedQuerier struct {
 	storage.Querier
 	only *labels.Matcher
 }
 
+// with returns the matchers and the scope's own, in a new slice: callers keep theirs.
 func (q scopedQuerier) with(ms []*labels.Matcher) []*labels.Matcher {
 	return append(append(make([]*labels.Matcher, 0, len(ms)+1), ms...), q.only)
 }

@@ -25,10 +25,14 @@ type seriesLimit struct {
 	counts   sync.Map // tenant name → *atomic.Int64
 }
 
+// newSeriesLimit returns a limit that is not enforced yet: series that a restart
+// replays were let in before.
 func newSeriesLimit(limit int) *seriesLimit { return &seriesLimit{limit: int64(limit)} }
 
+// enforce starts refusing.
 func (l *seriesLimit) enforce() { l.enforced.Store(true) }
 
+// count returns the number of a tenant's series, to be read and changed.
 func (l *seriesLimit) count(tenant string) *atomic.Int64 {
 	if c, ok := l.counts.Load(tenant); ok {
 		return c.(*atomic.Int64)

@@ -68,6 +68,7 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
+// options returns how the TSDB is opened.
 func (s *Store) options() *tsdb.Options {
 	o := tsdb.DefaultOptions()
 	o.RetentionDuration = s.cfg.Retention.Milliseconds()

@@ -41,6 +41,8 @@ type round struct {
 	err   error
 }
 
+// newSyncer starts syncing the logs in dirs when asked, and at least every interval.
+// lostWrites counts the log's failed writes, which the TSDB itself only logs.
 func newSyncer(interval time.Duration, lostWrites func() float64, dirs ...string) (*syncer, error) {
 	s := &syncer{
 		lostWrites: lostWrites,
@@ -96,6 +98,7 @@ func (s *syncer) wait(ctx context.Context) error {
 	return nil
 }
 
+// unsafeStore is what writers are told once a sync has failed.
 func unsafeStore(err error) error {
 	return invoq.Errorf(
 		invoq.KindUnavailable,
@@ -105,6 +108,7 @@ func unsafeStore(err error) error {
 	)
 }
 
+// health returns an error once samples can no longer be made durable.
 func (s *syncer) health() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,6 +118,7 @@ func (s *syncer) health() error {
 	return nil
 }
 
+// run syncs round after round until the syncer is closed.
 func (s *syncer) run() {
 	defer close(s.done)
 	var tick <-chan time.Time
@@ -155,6 +160,7 @@ func (s *syncer) runRound() {
 	close(r.ready)
 }
 
+// syncLogs makes everything written so far durable.
 func (s *syncer) syncLogs() error {
 	var errs []error
 	for _, l := range s.logs {
@@ -250,6 +256,7 @@ func (l *logFiles) advance() (moved bool, err error) {
 	}
 }
 
+// close gives up the files that are held open.
 func (l *logFiles) close() error {
 	if l.file == nil {
 		return nil

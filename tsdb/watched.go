@@ -35,6 +35,7 @@ func (w *watchedRegistry) MustRegister(cs ...prometheus.Collector) {
 	w.Registerer.MustRegister(cs...)
 }
 
+// keep remembers the collector if it counts lost writes.
 func (w *watchedRegistry) keep(c prometheus.Collector) {
 	counter, ok := c.(prometheus.Counter)
 	if !ok {

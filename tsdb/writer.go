@@ -52,6 +52,7 @@ type routing struct {
 	starts []int32
 }
 
+// newWriter returns the writer of a store.
 func newWriter(s *Store) *Writer {
 	w := &Writer{
 		store:  s,
@@ -122,6 +123,7 @@ func (w *Writer) route(r *routing, b *ingest.Batch) {
 	}
 }
 
+// resize returns s with n elements, its memory used again where it suffices.
 func resize[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)
@@ -220,6 +222,7 @@ func (a *appending) labels(sh *shard, s *ingest.Series) (labels.Labels, invoq.Te
 	return labels.NewBuilder(ls).Set(ingest.TenantLabel, string(tenant)).Labels(), tenant, nil
 }
 
+// refuseSeries reports a series whose labels are refused, with all its samples.
 func (a *appending) refuseSeries(err error, samples int) {
 	var le *ingest.LabelError
 	if !errors.As(err, &le) {
@@ -285,12 +288,14 @@ func (a *appending) refusal(e *seriesEntry, s ingest.Sample) (ingest.Reason, boo
 	return 0, false
 }
 
+// refuse reports one sample.
 func (a *appending) refuse(why ingest.Reason, s *ingest.Series, sample ingest.Sample) {
 	a.rejected.AddSamples(why, 1, func() string {
 		return fmt.Sprintf("%s at %d", s.Describe(), sample.T)
 	})
 }
 
+// extend widens the span of time in which a tenant's usage has changed.
 func (a *appending) extend(tenant invoq.TenantName, t int64) {
 	s, ok := a.spans[tenant]
 	if !ok {
@@ -299,6 +304,7 @@ func (a *appending) extend(tenant invoq.TenantName, t int64) {
 	a.spans[tenant] = span{oldest: min(s.oldest, t), newest: max(s.newest, t)}
 }
 
+// billable says whether usage is counted from the metric.
 func (w *Writer) billable(metric string) bool {
 	return w.store.cfg.Billable != nil && w.store.cfg.Billable(metric)
 }

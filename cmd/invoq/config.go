@@ -59,6 +59,7 @@ func (f configFile) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.P
 	return nil
 }
 
+// readConfig reads the file's settings. An empty file has none.
 func readConfig(path string) (map[string]any, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 type demoCmd struct {
 	Data     string `help:"Folder to keep everything in; without it a temporary one is used and removed." placeholder:"DIR"`
 	Listen   string `default:"127.0.0.1:8080" help:"Address to listen on." placeholder:"ADDR"`
-	Days     int    `default:"1" help:"How often the 8 recorded hours are played, 1 to 30; more than 1 is composed and says so."`
+	Days     int    `default:"1" help:"How often to play the 8 recorded hours, 1 to 30; above 1 is composed and says so."`
 	Once     bool   `help:"Exit when the bill is printed."`
 	LogLevel string `default:"warn" enum:"debug,info,warn,error" help:"What the server logs: debug, info, warn or error."`
 }
@@ -89,7 +89,7 @@ func (d *demoCmd) play(ctx context.Context, std stdio, h *house) error {
 	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- h.serve(serving) }()
-	secret, err := readOwnerKey(h.dir)
+	secret, err := readKey(filepath.Join(h.dir, ownerKeyFile))
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,8 @@ func (d *demoCmd) play(ctx context.Context, std stdio, h *house) error {
 		stop()
 		return errors.Join(err, <-served)
 	}
-	fmt.Fprintf(std.out, "\nLook at it: %s/login/%s\n(the link signs in once; afterwards with the key in %s)\nCtrl-C ends the demo.\n",
+	fmt.Fprintf(std.out, "\nLook at it: %s/login/%s\n"+
+		"(the link signs in once; afterwards with the key in %s)\nCtrl-C ends the demo.\n",
 		address, h.sessions.Ticket(secret.Prefix()), filepath.Join(h.dir, ownerKeyFile))
 	return <-served
 }

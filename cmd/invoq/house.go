@@ -48,6 +48,8 @@ type house struct {
 	server     *api.Server
 }
 
+// open opens the parts in the order in which they stand on each other. What was
+// opened before a failure is closed by the caller's shutdown.
 func (h *house) open(ctx context.Context) (err error) {
 	h.set = metrics.NewSet()
 	if h.dir, err = h.cfg.dataDir(); err != nil {
@@ -77,6 +79,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	return nil
 }
 
+// openDatabase connects to the user's database, or starts a private one first.
 func (h *house) openDatabase(ctx context.Context) error {
 	url := h.cfg.DatabaseURL
 	if url == "" {
@@ -108,6 +111,7 @@ func (h *house) openDatabase(ctx context.Context) error {
 	return nil
 }
 
+// openAccess prepares keys and sessions, and sees to it that the owner has a key.
 func (h *house) openAccess(ctx context.Context) error {
 	var err error
 	if h.pepper, err = h.db.Secret(ctx, "api keys"); err != nil {
@@ -119,6 +123,11 @@ func (h *house) openAccess(ctx context.Context) error {
 	}
 	h.keyring = access.NewKeyring(h.db, h.pepper, time.Now)
 	h.sessions = access.NewSessions(h.keyring, cookies, time.Now)
+	if h.cfg.OwnerKeyFile != "" {
+		if err := adoptOwnerKey(ctx, h.db, h.pepper, h.cfg.OwnerKeyFile); err != nil {
+			return err
+		}
+	}
 	path, err := ensureOwnerKey(ctx, h.db, h.pepper, h.dir, h.cfg.NewOwnerKey)
 	if err != nil {
 		return err
@@ -129,6 +138,7 @@ func (h *house) openAccess(ctx context.Context) error {
 	return nil
 }
 
+// openStore opens the TSDB, which replays its log.
 func (h *house) openStore(context.Context) (err error) {
 	cfg := tsdb.DefaultConfig(filepath.Join(h.dir, "tsdb"))
 	cfg.Retention, cfg.Lateness = time.Duration(h.cfg.Retention), time.Duration(h.cfg.Lateness)
@@ -144,6 +154,8 @@ func (h *house) openStore(context.Context) (err error) {
 	return nil
 }
 
+// openMetering starts the job that counts windows. Jobs are closed before the
+// stores they write to.
 func (h *house) openMetering(ctx context.Context) error {
 	h.aggregator = metering.New(metering.Config{SkipFirstSight: h.cfg.FirstSight == "skip"},
 		h.store, h.db, h.profiles, h.log, h.set)
@@ -164,6 +176,7 @@ func (h *house) openMetering(ctx context.Context) error {
 	return nil
 }
 
+// openAPI puts the HTTP server together; it does not listen yet.
 func (h *house) openAPI(context.Context) error {
 	pages, err := dashboards.New()
 	if err != nil {
@@ -182,6 +195,7 @@ func (h *house) openAPI(context.Context) error {
 	return err
 }
 
+// tenancy says whose samples are that come with a key for all tenants.
 func (s *serveCmd) tenancy() ingest.Tenancy {
 	t := ingest.Tenancy{
 		Namespaces: map[string]invoq.TenantName{},
@@ -227,7 +241,7 @@ func (h *house) serve(ctx context.Context) error {
 func (h *house) announce() {
 	address := "http://" + h.listener.Addr().String()
 	h.log.Info("serving", "address", address)
-	if secret, err := readOwnerKey(h.dir); err == nil {
+	if secret, err := readKey(filepath.Join(h.dir, ownerKeyFile)); err == nil {
 		h.log.Info("open this link once, within 15 minutes, to see the pages",
 			"link", address+"/login/"+h.sessions.Ticket(secret.Prefix()))
 	}

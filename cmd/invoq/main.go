@@ -19,6 +19,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Demo    demoCmd    `cmd:"" help:"Replay a recorded trace into a server of its own and print the bill."`
 	Health  healthCmd  `cmd:"" help:"Ask a running server whether it works."`
+	Keygen  keygenCmd  `cmd:"" help:"Print a new API key."`
 	Version versionCmd `cmd:"" help:"Print the version and what it was built with."`
 }
 

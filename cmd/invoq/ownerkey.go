@@ -42,6 +42,23 @@ func ensureOwnerKey(
 	return path, err
 }
 
+// adoptOwnerKey takes the key in a file for an owner key, so that a deployment
+// can know it before the first start.
+func adoptOwnerKey(ctx context.Context, db *postgres.DB, pepper []byte, path string) error {
+	secret, err := readKey(path)
+	if err != nil {
+		return fmt.Errorf("read %s: %w; make one with invoq keygen", path, err)
+	}
+	_, err = db.FindKey(ctx, secret.Prefix())
+	if invoq.KindOf(err) != invoq.KindNotFound {
+		return err
+	}
+	_, err = db.CreateKey(ctx, invoq.Everyone(), access.Key{
+		Name: "owner", Role: access.Owner, Prefix: secret.Prefix(), Hash: secret.Hash(pepper),
+	})
+	return err
+}
+
 // writePrivate writes a file that only its owner can read, all or nothing.
 func writePrivate(path, content string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
@@ -59,11 +76,11 @@ func writePrivate(path, content string) error {
 	return nil
 }
 
-// readOwnerKey returns the key in the data folder's file.
-func readOwnerKey(dir string) (access.Secret, error) {
-	b, err := os.ReadFile(filepath.Join(dir, ownerKeyFile))
+// readKey returns the key in a file.
+func readKey(path string) (access.Secret, error) {
+	b, err := os.ReadFile(path)
 	if err != nil {
-		return access.Secret{}, fmt.Errorf("read owner key: %w", err)
+		return access.Secret{}, fmt.Errorf("read key: %w", err)
 	}
 	return access.ParseSecret(strings.TrimSpace(string(b)))
 }

@@ -39,6 +39,7 @@ type serveCmd struct {
 	Profiles      string            `env:"INVOQ_PROFILES" help:"YAML file of metric profiles that replaces the built-in ones." placeholder:"FILE"`
 
 	SecureCookies bool   `env:"INVOQ_SECURE_COOKIES" help:"Keep the pages' cookies to https; set it behind a proxy that speaks TLS."`
+	OwnerKeyFile  string `env:"INVOQ_OWNER_KEY_FILE" help:"File with an owner key to accept, made with invoq keygen." placeholder:"FILE"`
 	NewOwnerKey   bool   `help:"Make another owner key and write it to the data folder."`
 	LogLevel      string `default:"info" enum:"debug,info,warn,error" env:"INVOQ_LOG_LEVEL" help:"debug, info, warn or error."`
 	LogFormat     string `default:"text" enum:"text,json" env:"INVOQ_LOG_FORMAT" help:"text or json."`
@@ -69,6 +70,7 @@ func (s *serveCmd) Run(ctx context.Context, std stdio) error {
 	return errors.Join(err, h.life.shutdown(closing))
 }
 
+// logger returns the one logger, which every part is handed.
 func (s *serveCmd) logger(w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
@@ -110,6 +112,7 @@ func (s *serveCmd) syncInterval() (time.Duration, error) {
 	return time.Duration(d), nil
 }
 
+// profiles returns the metric profiles of the user's file, or our own.
 func (s *serveCmd) profiles() (exact.Profiles, error) {
 	if s.Profiles == "" {
 		return exact.BuiltinProfiles(), nil
@@ -121,6 +124,8 @@ func (s *serveCmd) profiles() (exact.Profiles, error) {
 	return exact.ParseProfiles(b)
 }
 
+// listen takes the address before anything is started: a port that is taken is
+// the most common mistake.
 func (s *serveCmd) listen(ctx context.Context) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.Listen)

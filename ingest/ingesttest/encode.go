@@ -66,6 +66,7 @@ func AppendSample(b []byte, s ingest.Sample) []byte {
 	return binary.AppendUvarint(b, uint64(s.T))
 }
 
+// appendMessage appends an embedded message: field, length, bytes.
 func appendMessage(b []byte, field byte, msg []byte) []byte {
 	b = append(b, field<<3|2)
 	b = binary.AppendUvarint(b, uint64(len(msg)))

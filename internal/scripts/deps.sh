@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the servers that the tests talk to, where they are missing: Postgres,
-# Prometheus, Chromium and, if it is to be had, VictoriaMetrics.
+# Prometheus, Chromium and, if it is to be had, VictoriaMetrics; or those of
+# them that are named, such as `deps.sh postgres`.
 #
 # It says one line for each thing it does and never asks anything. It starts no
 # service and leaves the system's rules about services as it found them. What
@@ -139,7 +140,8 @@ install_all() {
 	release_services
 }
 
-missing=$(still_missing postgres prometheus chromium victoria-metrics)
+[ $# != 0 ] || set -- postgres prometheus chromium victoria-metrics
+missing=$(still_missing "$@")
 [ -n "$missing" ] || exit 0
 
 log=$(mktemp) manager='' made=''
@@ -148,6 +150,6 @@ trap 'exit 130' INT TERM HUP
 find_manager
 # shellcheck disable=SC2086 # a list of words
 [ -z "$manager" ] || install_all $missing
-for tool in $(still_missing postgres prometheus chromium victoria-metrics); do
-	say "$tool is missing: tests that need it skip"
+for tool in $(still_missing "$@"); do
+	say "$tool is missing: what needs it does not work, and tests of that skip"
 done

@@ -85,9 +85,11 @@ var rooms = []room{
 	{dir: "api", may: slices.Concat(middle, edges),
 		why: "it serves everything, and nobody but cmd may lean on it"},
 	{dir: "cmd", may: slices.Concat(middle, edges, []string{
-		"api", "collect/tracker", "collect/tracker/fibertracker", "internal",
+		"api", "collect/tracker", "collect/tracker/fibertracker", "demo", "internal",
 	}), why: "main wires, and shows simulated data that tests made first"},
 
+	{dir: "demo", may: []string{"ingest", "internal"},
+		why: "it talks to a server by its public API, with the encoder and the fleet of the tests"},
 	{dir: "examples", alone: true,
 		why: "a reference function could be anybody's"},
 	{dir: "internal", may: slices.Concat(middle, edges),

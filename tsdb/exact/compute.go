@@ -92,6 +92,8 @@ func Compute(ctx context.Context, samples Samples, profiles Profiles, req Reques
 	return c.result(), nil
 }
 
+// tenantMatchers selects the series of the named tenants; of everybody when none is
+// named.
 func tenantMatchers(names []invoq.TenantName) ([]*labels.Matcher, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -118,6 +120,8 @@ type computation struct {
 	newest int64
 }
 
+// run reads family after family, in the order in which they need one another:
+// memory before the durations that are multiplied by it.
 func (c *computation) run() error {
 	metrics, err := c.reader.metrics(c.ctx)
 	if err != nil {
@@ -248,6 +252,8 @@ func (c *computation) readMemory(metrics []string) error {
 	return nil
 }
 
+// gaugeFor returns the memory that a series tells of: a pod's own, or that of the
+// node it is joined to by its name.
 func (c *computation) gaugeFor(u use, ls labels.Labels) *gauge {
 	if u.family.Join {
 		return &c.fleet.node(joinKey(ls)).memory
@@ -296,6 +302,7 @@ func (c *computation) walk(
 	return nil
 }
 
+// births returns what decides whether a first sample counts from zero.
 func (c *computation) births(r *revision) births {
 	watched, ok := c.req.Watched[r.service.key.Tenant]
 	if !ok {
@@ -304,6 +311,8 @@ func (c *computation) births(r *revision) births {
 	return births{watched: watched, skipFirstSight: c.req.SkipFirstSight}
 }
 
+// invocations counts requests. Its steps also date the pod: when it was first
+// seen, and when it was scraped.
 func (c *computation) invocations(_ use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
 	seen := false
 	return c.walk(perCount, r, d, ls, it, func(st step, s *slot) {
@@ -341,6 +350,9 @@ func (d *pod) meet(st step) {
 	}
 }
 
+// duration counts the time spent in requests, and multiplies every step of it by
+// the memory held over that step. Where no memory was seen, the limit that was
+// set for the service stands in; without one the time is noted as unmeasured.
 func (c *computation) duration(u use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
 	g := d.memory
 	if g == nil {
@@ -369,6 +381,7 @@ func (c *computation) duration(u use, r *revision, d *pod, ls labels.Labels, it 
 	})
 }
 
+// latency counts one bucket of a histogram, slot by slot.
 func (c *computation) latency(u use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
 	upper, err := strconv.ParseFloat(ls.Get(labels.BucketLabel), 64)
 	if err != nil || math.IsNaN(upper) {
@@ -387,14 +400,17 @@ func (c *computation) latency(u use, r *revision, d *pod, ls labels.Labels, it c
 	})
 }
 
+// cpu counts the time on a processor.
 func (c *computation) cpu(u use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
 	return c.walk(u.family.timeScale(), r, d, ls, it, func(st step, s *slot) { s.cpuNs += st.growth })
 }
 
+// coldStarts counts starts, for profiles that have a counter of them.
 func (c *computation) coldStarts(_ use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
 	return c.walk(perCount, r, d, ls, it, func(st step, s *slot) { s.coldStarts += st.growth })
 }
 
+// errors counts requests that failed, as the profile tells them apart.
 func (c *computation) errors(_ use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
 	return c.walk(perCount, r, d, ls, it, func(st step, s *slot) { s.errors += st.growth })
 }

@@ -70,6 +70,7 @@ type births struct {
 	skipFirstSight bool
 }
 
+// of says how a counter's first sample came to be.
 func (b births) of(s sample) birth {
 	switch {
 	case s.start != 0 && s.start < b.watched-BirthAge.Milliseconds():

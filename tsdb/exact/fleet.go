@@ -98,6 +98,7 @@ type point struct {
 	v float64
 }
 
+// owner returns the one revision whose pods run here, or nil.
 func (n *node) owner() *revision {
 	if len(n.owners) == 1 {
 		return n.owners[0]
@@ -105,6 +106,7 @@ func (n *node) owner() *revision {
 	return nil
 }
 
+// own notes that a pod of the revision runs here.
 func (n *node) own(r *revision) {
 	if slices.Contains(n.owners, r) {
 		return
@@ -133,6 +135,7 @@ var (
 	nodePods = []string{"pod", "pod_name", "k8s_pod_name", "service_instance_id", "instance"}
 )
 
+// nodeKey joins with a byte that no valid UTF-8 holds, so no two keys are alike.
 func nodeKey(tenant, namespace, pod string) string {
 	return tenant + "\xff" + namespace + "\xff" + pod
 }
@@ -151,11 +154,13 @@ type fleet struct {
 	order     []*revision
 }
 
+// revisionKey tells revisions of all services apart.
 type revisionKey struct {
 	service  *service
 	revision string
 }
 
+// newFleet returns an empty fleet whose revisions have so many slots.
 func newFleet(slots int) *fleet {
 	return &fleet{
 		slots:     slots,
@@ -165,6 +170,7 @@ func newFleet(slots int) *fleet {
 	}
 }
 
+// node returns the node of a key, made when it is new.
 func (f *fleet) node(key string) *node {
 	n := f.nodes[key]
 	if n == nil {
@@ -260,6 +266,7 @@ func (r *revision) accepts(role role, u use, loosely bool) bool {
 // an exabyte of memory for a century.
 type uint128 struct{ hi, lo uint64 }
 
+// addProduct adds a × b, exactly.
 func (u *uint128) addProduct(a, b uint64) {
 	hi, lo := bits.Mul64(a, b)
 	var carry uint64

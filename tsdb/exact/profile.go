@@ -97,6 +97,7 @@ func ParseProfiles(b []byte) (Profiles, error) {
 	return ps, nil
 }
 
+// compile checks the profile and prepares its expressions.
 func (p *Profile) compile() error {
 	if p.Name == "" || strings.Contains(p.Name, "/") {
 		return errors.New("the name must not be empty or hold a slash")
@@ -122,6 +123,7 @@ func (p *Profile) compile() error {
 	return nil
 }
 
+// compile checks that the family selects series in exactly one way.
 func (f *Family) compile() error {
 	given := 0
 	for _, is := range []bool{f.Name != "", f.Suffix != "", f.Pods} {
@@ -142,6 +144,9 @@ func (f *Family) compile() error {
 	return err
 }
 
+// compileMatchers compiles expressions by label name. A name may list
+// alternatives, as in "a|b", and an expression that begins with "!" must not
+// match.
 func compileMatchers(match map[string]string) ([]matcher, error) {
 	var all []matcher
 	for names, expr := range match {

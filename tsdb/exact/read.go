@@ -37,6 +37,8 @@ type reader struct {
 	deep     storage.Querier   // [oldest, from−lookback)
 }
 
+// openReader opens the samples of an interval with enough before it to resume
+// every counter.
 func openReader(s Samples, from, to int64, tenants []*labels.Matcher) (*reader, error) {
 	r := &reader{samples: s, tenants: tenants, from: from, to: to, oldest: math.MaxInt64}
 	var err error
@@ -55,6 +57,7 @@ func openReader(s Samples, from, to int64, tenants []*labels.Matcher) (*reader, 
 	return r, nil
 }
 
+// close gives the blocks back; a block is not deleted while it is read.
 func (r *reader) close() error {
 	err := r.near.Close()
 	if r.deep == nil {

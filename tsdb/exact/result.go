@@ -57,6 +57,7 @@ func (c *computation) result() Result {
 	return res
 }
 
+// row turns one slot's integers into a window of 5 minutes.
 func (r *revision) row(s *slot, start time.Time) invoq.Usage {
 	key := r.service.key
 	return invoq.Usage{
@@ -81,8 +82,10 @@ func (r *revision) row(s *slot, start time.Time) invoq.Usage {
 	}
 }
 
+// thousandths returns n ÷ 1000; counts and seconds are kept in thousandths.
 func thousandths(n int64) invoq.Decimal { return invoq.NewDecimal(n, -3) }
 
+// nanosAsMs returns nanoseconds as milliseconds, exactly.
 func nanosAsMs(n int64) invoq.Decimal { return invoq.NewDecimal(n, -6) }
 
 // megabytes returns bytes ÷ 2^20, to three places: it is shown, not billed.

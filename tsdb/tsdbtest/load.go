@@ -78,6 +78,8 @@ func Write(t testing.TB, s *tsdb.Store, tenant string, series ...ingesttest.Seri
 	}
 }
 
+// parse reads one line of the notation: a time to start at, a series, and its
+// values step by step.
 func parse(line string, step time.Duration) (ingesttest.Series, error) {
 	var series ingesttest.Series
 	at := Start
