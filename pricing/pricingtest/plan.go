@@ -18,8 +18,16 @@ func meter(name string) invoq.Meter {
 }
 
 // parsePlan reads a plan command: "plan NAME CURRENCY" and a rate a line, or
-// "plan NAME json" and a plan's JSON.
+// "plan NAME json" and a plan's JSON, or "plan NAME preset PRESET".
 func parsePlan(c command, args []string) (invoq.Plan, *Failure) {
+	if len(args) == 3 && args[1] == "preset" && len(c.body) == 0 {
+		plan, err := pricing.Preset(args[2])
+		if err != nil {
+			return invoq.Plan{}, failAt(c.number, "%s", invoq.MessageOf(err))
+		}
+		plan.Name = args[0]
+		return plan, nil
+	}
 	if len(args) != 2 {
 		return invoq.Plan{}, failAt(c.number, "plan takes a name and a currency: plan pro USD")
 	}
