@@ -20,6 +20,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Replay a recorded trace into a server of its own and print the bill."`
 	Health  healthCmd  `cmd:"" help:"Ask a running server whether it works."`
 	Keygen  keygenCmd  `cmd:"" help:"Print a new API key."`
+	Plan    planCmd    `cmd:"" help:"Test plans before a bill does, and list presets."`
 	Version versionCmd `cmd:"" help:"Print the version and what it was built with."`
 }
 
