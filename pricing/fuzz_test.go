@@ -1,0 +1,56 @@
+package pricing
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"invoq"
+)
+
+// FuzzParsePlan: whatever the bytes, a plan is read or refused by kind without
+// a panic; what is read can be priced, and reads the same when written again.
+func FuzzParsePlan(f *testing.F) {
+	f.Add([]byte(goodPlan))
+	f.Add(ratePlan(`{"meter":"errors","kind":"volume","per":1e3,"tiers":[{"up_to":1,"price":2},{"from":1,"price":1}]}`))
+	f.Add(ratePlan(`{"meter":"errors","kind":"time_of_day","price":0,"windows":[{"name":"n","days":["sat"],` +
+		`"from":"22:00","to":"06:00","price":1}]},{"name":"f","kind":"flat","price":3,"prorate":"second"}`))
+	f.Add(ratePlan(`{"meter":"mb_ms","kind":"reserved","price":1,"committed":5,"overage":2,"round":{"memory_step_mb":128}}`))
+	f.Add(ratePlan(`{"meter":"AI_TOKENS","kind":"MARKUP","factor":"1.5"},{"meter":"errors","price":NaN}`))
+	for _, name := range PresetNames() {
+		b, err := os.ReadFile("presets/" + name + ".json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		plan, err := ParsePlan(b)
+		if err != nil {
+			if k := invoq.KindOf(err); k != invoq.KindInvalid && k != invoq.KindUnprocessable && k != invoq.KindTooLarge {
+				t.Errorf("error %v of kind %q", err, k)
+			}
+			return
+		}
+		first, err := json.Marshal(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParsePlan(first)
+		if err != nil {
+			t.Fatalf("written again: %v\n%s", err, first)
+		}
+		second, err := json.Marshal(again)
+		if err != nil || string(first) != string(second) {
+			t.Errorf("first %s, then %s", first, second)
+		}
+		usage := []Item{used1(invoq.Errors, "3"), used1(invoq.Invocations, "1e6"), used1(invoq.MBMs, "12345.678")}
+		s, err := Compile(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Price(january, usage); err != nil {
+			t.Errorf("price: %v", err)
+		}
+	})
+}
