@@ -59,7 +59,7 @@ type BillLine struct {
 	// Rate is the name of the plan's rate; "minimum" for the plan's own.
 	Rate  string   `json:"rate"`
 	Kind  LineKind `json:"kind"`
-	Model RateKind `json:"model"` // how the rate prices
+	Model RateKind `json:"model,omitempty"` // how the rate prices
 	Meter Meter    `json:"meter,omitempty"`
 	// Month is the calendar month in the tenant's zone, as 2006-01.
 	Month string `json:"month"`

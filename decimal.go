@@ -254,6 +254,9 @@ func (d *Decimal) Scan(src any) error {
 	if err := n.Scan(src); err != nil {
 		return fmt.Errorf("read decimal: %w", err)
 	}
+	if n.Form != apd.Finite {
+		return Errorf(KindInternal, "%s read into a decimal", n.String())
+	}
 	*d = Decimal{n: n}
 	return nil
 }

@@ -45,7 +45,7 @@ type Rate struct {
 	Round Rounding `json:"round,omitzero"`
 	// FreePerMonth is how many units of a calendar month in the tenant's zone
 	// cost nothing, 0 or more. Rates of one FreePool share them, in the order
-	// of the plan.
+	// of the plan: usage of an earlier rate takes them from a later one.
 	FreePerMonth Decimal `json:"free_per_month,omitzero"`
 	FreePool     string  `json:"free_pool,omitempty"`
 	// Price is what Per units cost in the plan's currency, 0 or more.

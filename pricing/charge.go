@@ -61,32 +61,37 @@ func (r *rate) terms(m soFar) terms {
 // kept returns what the terms leave of a list price.
 func (t terms) kept(list invoq.Decimal) invoq.Decimal { return list.Sub(list.Mul(t.off)) }
 
-// charges prices a month so far at given terms. The first steps are those of
-// usage, the second those of overage. The same terms give the same steps, so
-// that two states of a month can be subtracted step by step.
-func (r *rate) charges(m soFar, t terms) [2][]invoq.LineStep {
+// charges are the steps of a month's charge: for usage, and for what is above a
+// commitment.
+type charges struct {
+	usage, over []invoq.LineStep
+}
+
+// list returns the list price of all steps.
+func (c charges) list() invoq.Decimal { return total(c.usage).Add(total(c.over)) }
+
+// charges prices a month so far at given terms. The same terms give the same
+// steps, so that two states of a month can be subtracted step by step.
+func (r *rate) charges(m soFar, t terms) charges {
 	b := m.billable()
 	switch r.Kind {
 	case invoq.RatePackage:
-		return usageSteps(packages(b, r.Units(), r.Price))
+		return charges{usage: []invoq.LineStep{packages(b, r.Units(), r.Price)}}
 	case invoq.RateGraduated:
-		return usageSteps(graduated(b, r.tiers)...)
+		return charges{usage: graduated(b, r.tiers)}
 	case invoq.RateVolume:
 		at := r.tiers[t.tier]
-		return usageSteps(step(at.label, b, at.price))
+		return charges{usage: []invoq.LineStep{step(at.label, b, at.price)}}
 	case invoq.RateTimeOfDay:
-		return usageSteps(timeOfDay(m.bands, r)...)
+		return charges{usage: timeOfDay(m.bands, r)}
 	case invoq.RateReserved:
 		within, over := reserved(b, r)
-		return [2][]invoq.LineStep{{within}, {over}}
+		return charges{usage: []invoq.LineStep{within}, over: []invoq.LineStep{over}}
 	case invoq.RateMarkup, invoq.RateSubsidized:
-		return usageSteps(costPlus(m.cost, r.Factor))
+		return charges{usage: []invoq.LineStep{costPlus(m.cost, r.Factor)}}
 	}
-	return usageSteps(perUnit(b, r.unitPrice)) // FREE and FIXED have a price of 0.
-}
-
-func usageSteps(steps ...invoq.LineStep) [2][]invoq.LineStep {
-	return [2][]invoq.LineStep{steps, nil}
+	// FREE and FIXED have a price of 0.
+	return charges{usage: []invoq.LineStep{perUnit(b, r.unitPrice)}}
 }
 
 // difference returns the steps that came to an earlier state, without those
@@ -104,12 +109,10 @@ func difference(now, earlier []invoq.LineStep) []invoq.LineStep {
 }
 
 // total adds up the amounts of steps.
-func total(all ...[]invoq.LineStep) invoq.Decimal {
+func total(steps []invoq.LineStep) invoq.Decimal {
 	var sum invoq.Decimal
-	for _, steps := range all {
-		for _, s := range steps {
-			sum = sum.Add(s.Amount)
-		}
+	for _, s := range steps {
+		sum = sum.Add(s.Amount)
 	}
 	return sum
 }

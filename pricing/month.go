@@ -38,8 +38,7 @@ func (m *month) price(byRate [][]*slot) error {
 		m.usage(r, u)
 	}
 	if m.stretch.closed() {
-		lack := shortfall(m.charged, m.sheet.plan.MinimumPerMonth)
-		m.add(invoq.BillLine{Rate: planMinimum, Kind: invoq.LineMinimum}, lack)
+		m.minimum(invoq.BillLine{Rate: planMinimum}, m.charged, m.sheet.plan.MinimumPerMonth)
 	}
 	return nil
 }
@@ -48,48 +47,51 @@ func (m *month) price(byRate [][]*slot) error {
 func (m *month) fee(r *rate) {
 	s := feeStep(r, m.stretch, m.zone)
 	m.charged = m.charged.Add(feeSoFar(r, m.stretch.month, m.stretch.to, m.zone))
-	line := m.line(r, invoq.LineFee)
-	line.Quantity, line.Billable = s.Quantity, s.Quantity
-	line.Steps = []invoq.LineStep{s}
-	m.add(line, s.Amount)
+	m.stepLine(r, invoq.LineFee, []invoq.LineStep{s})
 }
 
 // usage adds the lines of a rate that prices usage.
 func (m *month) usage(r *rate, u used) {
 	before := r.soFar(u, m.before, false)
 	whole := r.soFar(u, m.whole, true)
-	terms := r.terms(whole)
-	charges := r.charges(whole, terms)
-	earlier := r.charges(before, terms)
-	for i, kind := range []invoq.LineKind{invoq.LineUsage, invoq.LineOverage} {
-		steps := difference(charges[i], earlier[i])
-		m.usageLine(r, kind, steps, whole.less(before), terms, u)
+	t := r.terms(whole)
+	now, earlier := r.charges(whole, t), r.charges(before, t)
+	m.usageLine(r, difference(now.usage, earlier.usage), whole.less(before), t, u.inputs)
+	if r.Kind == invoq.RateReserved {
+		m.stepLine(r, invoq.LineOverage, difference(now.over, earlier.over))
 	}
-	m.reprice(r, before, terms, total(earlier[:]...))
-	due := terms.kept(total(charges[:]...))
+	m.reprice(r, before, t, earlier.list())
+	due := t.kept(now.list())
 	if m.stretch.closed() {
 		due = due.Add(m.close(r, whole, due))
 	}
 	m.charged = m.charged.Add(due)
 }
 
-// usageLine adds a line for the steps of usage in the period.
-func (m *month) usageLine(r *rate, kind invoq.LineKind, steps []invoq.LineStep, in soFar, t terms, u used) {
+// usageLine adds the line for what was used in the period.
+func (m *month) usageLine(r *rate, steps []invoq.LineStep, in soFar, t terms, inputs []invoq.LineInput) {
+	line := m.line(r, invoq.LineUsage)
+	line.Steps, line.Inputs = steps, inputs
+	line.Off, line.Spot = t.off, !r.SpotOff.IsZero()
+	line.Free, line.Cost, line.Billable = in.free, in.cost, in.billable()
+	if r.Kind == invoq.RateReserved {
+		line.Billable = quantityOf(steps) // The rest is overage.
+	}
+	line.Quantity = line.Billable.Add(line.Free)
+	if len(steps) == 1 && steps[0].Quantity.Equal(line.Billable) && !r.costPlus() {
+		line.Price = steps[0].Price
+	}
+	m.add(line, total(steps))
+}
+
+// stepLine adds a line that is steps and nothing else: no free units, no
+// discounts.
+func (m *month) stepLine(r *rate, kind invoq.LineKind, steps []invoq.LineStep) {
 	line := m.line(r, kind)
 	line.Steps = steps
-	line.Off, line.Spot = t.off, !r.SpotOff.IsZero()
-	over := quantityOf(steps)
-	if kind == invoq.LineOverage {
-		line.Quantity, line.Billable = over, over
-	} else {
-		line.Quantity, line.Free, line.Billable = in.quantity, in.free, in.quantity.Sub(in.free)
-		if r.Kind == invoq.RateReserved {
-			line.Quantity, line.Billable = in.free.Add(over), over
-		}
-		line.Inputs = u.inputs
-		line.Cost = in.cost
-	}
-	if len(steps) == 1 && steps[0].Quantity.Cmp(line.Billable) == 0 && !r.costPlus() {
+	line.Billable = quantityOf(steps)
+	line.Quantity = line.Billable
+	if len(steps) == 1 && r.Kind == invoq.RateReserved {
 		line.Price = steps[0].Price
 	}
 	m.add(line, total(steps))
@@ -99,8 +101,10 @@ func (m *month) usageLine(r *rate, kind invoq.LineKind, steps []invoq.LineStep, 
 // the volume of the whole month gives them other terms than they had.
 func (m *month) reprice(r *rate, before soFar, t terms, earlier invoq.Decimal) {
 	was := r.terms(before)
-	charges := r.charges(before, was)
-	then, now := was.kept(total(charges[:]...)), t.kept(earlier)
+	if was.tier == t.tier && was.off.Equal(t.off) {
+		return
+	}
+	then, now := was.kept(r.charges(before, was).list()), t.kept(earlier)
 	line := m.line(r, invoq.LineReprice)
 	line.Steps = []invoq.LineStep{
 		{Label: "earlier units at the new terms", Quantity: before.billable(), Amount: now},
@@ -114,15 +118,18 @@ func (m *month) close(r *rate, whole soFar, due invoq.Decimal) invoq.Decimal {
 	var more invoq.Decimal
 	if r.Kind == invoq.RateReserved {
 		s := unused(whole.billable(), r)
-		line := m.line(r, invoq.LineUnused)
-		line.Quantity, line.Billable, line.Price = s.Quantity, s.Quantity, s.Price
-		line.Steps = []invoq.LineStep{s}
-		m.add(line, s.Amount)
+		m.stepLine(r, invoq.LineUnused, []invoq.LineStep{s})
 		more = s.Amount
 	}
-	lack := shortfall(due.Add(more), r.MinimumPerMonth)
-	m.add(m.line(r, invoq.LineMinimum), lack)
-	return more.Add(lack)
+	return more.Add(m.minimum(m.line(r, invoq.LineMinimum), due.Add(more), r.MinimumPerMonth))
+}
+
+// minimum adds the line for what a charge lacks to its minimum, and returns it.
+func (m *month) minimum(line invoq.BillLine, charged, minimum invoq.Decimal) invoq.Decimal {
+	line.Kind = invoq.LineMinimum
+	line.Steps = shortfall(charged, minimum)
+	m.add(line, total(line.Steps))
+	return total(line.Steps)
 }
 
 // line returns the head of a line.

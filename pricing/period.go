@@ -35,7 +35,7 @@ func NewMonth(year int, month time.Month, zone *time.Location) Period {
 // UsageFrom returns the instant from which Price needs usage: the start of the
 // calendar month in which the period begins. What lies between it and the
 // start of the period is not billed, but it has used up free units and filled
-// tiers.
+// tiers. The period needs its zone.
 func (p Period) UsageFrom() time.Time {
 	year, month := monthOf(p.Start, p.Zone)
 	return monthStart(year, month, p.Zone)

@@ -36,7 +36,7 @@ func (s *Sheet) Price(period Period, usage []Item) (Statement, error) {
 		return Statement{}, err
 	}
 	byRate := t.byRate()
-	st := Statement{Currency: s.plan.Currency, Unpriced: unpriced(byRate)}
+	st := Statement{Currency: s.plan.Currency, Lines: []invoq.BillLine{}, Unpriced: unpriced(byRate)}
 	for i := range all {
 		m := month{sheet: s, zone: period.Zone, stretch: all[i], index: i, statement: &st,
 			before: pools{}, whole: pools{}}

@@ -32,7 +32,8 @@ func (r *rate) costPlus() bool {
 	return r.Kind == invoq.RateMarkup || r.Kind == invoq.RateSubsidized
 }
 
-// Compile checks the plan as Validate does and makes it ready.
+// Compile checks the plan as Validate does and makes it ready. The sheet shares
+// the plan's slices, which must not be changed from then on.
 func Compile(plan invoq.Plan) (*Sheet, error) {
 	if err := Validate(plan); err != nil {
 		return nil, err
