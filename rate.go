@@ -54,7 +54,7 @@ type Rate struct {
 	// must be exact within MaxPricePlaces.
 	Per     Decimal       `json:"per,omitzero"`
 	Tiers   []Tier        `json:"tiers,omitempty"`   // graduated, volume
-	Windows []PriceWindow `json:"windows,omitempty"` // time_of_day; Price is that of all other times
+	Windows []PriceWindow `json:"windows,omitempty"` // time_of_day; Price holds else
 	// Committed is how many units a month are paid at Price, used or not;
 	// Overage is the price of Per units above them.
 	Committed Decimal `json:"committed,omitzero"`

@@ -36,11 +36,15 @@ func Allocate(amount invoq.Decimal, weights []invoq.Decimal, places int32) []inv
 	if whole.IsZero() {
 		panic("BUG: allocate by weights that are all 0")
 	}
-	return hamilton(amount.Scale(places), weights, whole, places)
+	parts := hamilton(amount.Scale(places), whole, weights)
+	for i := range parts {
+		parts[i] = parts[i].Scale(-places)
+	}
+	return parts
 }
 
-// hamilton splits an integer number of minor units.
-func hamilton(units invoq.Decimal, weights []invoq.Decimal, whole invoq.Decimal, places int32) []invoq.Decimal {
+// hamilton splits an integer number of units by weights that add up to whole.
+func hamilton(units, whole invoq.Decimal, weights []invoq.Decimal) []invoq.Decimal {
 	parts := make([]invoq.Decimal, len(weights))
 	remainders := make([]invoq.Decimal, len(weights)) // × whole
 	order := make([]int, len(weights))
@@ -60,7 +64,6 @@ func hamilton(units invoq.Decimal, weights []invoq.Decimal, whole invoq.Decimal,
 			parts[i] = parts[i].Add(one)
 			left = left.Sub(one)
 		}
-		parts[i] = parts[i].Scale(-places)
 	}
 	return parts
 }

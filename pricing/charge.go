@@ -13,20 +13,14 @@ type soFar struct {
 // to where it leaves it. It takes free units out of the pools.
 func (r *rate) soFar(u used, p pools, whole bool) soFar {
 	m := soFar{amounts: u.before}
-	used := u.bySegment
+	segments := u.entered
 	if whole {
 		m.amounts = u.before.add(u.within)
-	} else {
-		for i, seg := range u.segments {
-			if seg.billed {
-				used = used[:i]
-				break
-			}
-		}
+		segments = len(u.segments)
 	}
 	m.free = p.free(r, m.quantity)
 	if r.Kind == invoq.RateTimeOfDay {
-		m.bands = byBand(used, u.segments, m.free, len(r.Windows)+1)
+		m.bands = byBand(u, segments, m.free, len(r.Windows)+1)
 	}
 	return m
 }

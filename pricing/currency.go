@@ -12,7 +12,8 @@ import (
 func Digits(c invoq.Currency) (int32, error) {
 	digits, ok := currency.GetDigits(string(c))
 	if !ok {
-		return 0, invoq.Errorf(invoq.KindUnprocessable, "currency %q is not a code of ISO 4217", string(c))
+		return 0, invoq.Errorf(invoq.KindUnprocessable,
+			"currency %q is not a code of ISO 4217", string(c))
 	}
 	return int32(digits), nil
 }

@@ -25,8 +25,10 @@ func Differences(issued, right Statement) []invoq.BillLine {
 			if !ok {
 				at = len(all)
 				index[k] = at
-				all = append(all, invoq.BillLine{Rate: l.Rate, Kind: l.Kind, Model: l.Model,
-					Meter: l.Meter, Month: l.Month, Spot: l.Spot})
+				all = append(all, invoq.BillLine{
+					Rate: l.Rate, Kind: l.Kind, Model: l.Model,
+					Meter: l.Meter, Month: l.Month, Spot: l.Spot,
+				})
 			}
 			addTo(&all[at], l, i == 0)
 		}
@@ -34,7 +36,9 @@ func Differences(issued, right Statement) []invoq.BillLine {
 	all = slices.DeleteFunc(all, func(l invoq.BillLine) bool {
 		return l.Quantity.IsZero() && l.Exact.IsZero() && l.Amount.IsZero()
 	})
-	slices.SortStableFunc(all, func(a, b invoq.BillLine) int { return cmp.Compare(a.Month, b.Month) })
+	slices.SortStableFunc(all, func(a, b invoq.BillLine) int {
+		return cmp.Compare(a.Month, b.Month)
+	})
 	return all
 }
 

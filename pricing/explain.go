@@ -18,7 +18,9 @@ func Explain(line invoq.BillLine, currency invoq.Currency) []string {
 	}
 	text := []string{fmt.Sprintf("%s %s, %s: %s %s", line.Rate, line.Kind, line.Month,
 		line.Amount.Fixed(digits), currency)}
-	say := func(format string, args ...any) { text = append(text, "  "+fmt.Sprintf(format, args...)) }
+	say := func(format string, args ...any) {
+		text = append(text, "  "+fmt.Sprintf(format, args...))
+	}
 	if line.Meter != "" && !line.Quantity.IsZero() {
 		say("%s %s, %s free, %s billable", line.Quantity, line.Meter, line.Free, line.Billable)
 	}

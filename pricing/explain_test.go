@@ -54,8 +54,8 @@ AI_TOKENS usage, 2026-01: 0.50 USD
 	}
 	line := invoq.BillLine{Rate: "old", Kind: invoq.LineReprice, Month: "2026-01", Exact: d("-0.25"), Amount: d("-0.25"),
 		Steps: []invoq.LineStep{{Quantity: d("5"), Price: d("0.05"), Amount: d("0.25")}}}
-	got = Explain(line, "XXX-unknown")
-	want = []string{"old reprice, 2026-01: -0.25 XXX-unknown", "  5 × 0.05 = 0.25", "  -0.25, rounded to -0.25"}
+	got = Explain(line, "unknown")
+	want = []string{"old reprice, 2026-01: -0.25 unknown", "  5 × 0.05 = 0.25", "  -0.25, rounded to -0.25"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("in an unknown currency (-want +got):\n%s", diff)
 	}

@@ -34,7 +34,9 @@ func feeSoFar(r *rate, month invoq.Interval, at time.Time, zone *time.Location) 
 // feeUnits returns how much of the month has passed at an instant, and how
 // much it has in all: calendar days begun, or seconds. A day with a change of
 // the clocks is a day.
-func feeUnits(r *rate, month invoq.Interval, at time.Time, zone *time.Location) (passed, whole invoq.Decimal) {
+func feeUnits(
+	r *rate, month invoq.Interval, at time.Time, zone *time.Location,
+) (passed, whole invoq.Decimal) {
 	if r.Prorate == invoq.ProrateSecond {
 		return seconds(at.Sub(month.Start)), seconds(month.Duration())
 	}
@@ -42,7 +44,8 @@ func feeUnits(r *rate, month invoq.Interval, at time.Time, zone *time.Location) 
 	var last time.Time
 	first := month.Start.Add(month.Duration() / 2).In(zone)
 	for day := 1; ; day++ {
-		midnight := FirstInstant(time.Date(first.Year(), first.Month(), day, 0, 0, 0, 0, time.UTC), zone)
+		date := time.Date(first.Year(), first.Month(), day, 0, 0, 0, 0, time.UTC)
+		midnight := FirstInstant(date, zone)
 		if !midnight.Before(month.End) {
 			return invoq.NewDecimal(begun, 0), invoq.NewDecimal(days, 0)
 		}

@@ -8,5 +8,8 @@ func shortfall(charged, minimum invoq.Decimal) []invoq.LineStep {
 	if charged.Cmp(minimum) >= 0 {
 		return nil
 	}
-	return []invoq.LineStep{{Label: "minimum", Amount: minimum}, {Label: "charged", Amount: charged.Neg()}}
+	return []invoq.LineStep{
+		{Label: "minimum", Amount: minimum},
+		{Label: "charged", Amount: charged.Neg()},
+	}
 }

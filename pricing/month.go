@@ -69,9 +69,9 @@ func (m *month) usage(r *rate, u used) {
 }
 
 // usageLine adds the line for what was used in the period.
-func (m *month) usageLine(r *rate, steps []invoq.LineStep, in soFar, t terms, inputs []invoq.LineInput) {
+func (m *month) usageLine(r *rate, steps []invoq.LineStep, in soFar, t terms, by inputs) {
 	line := m.line(r, invoq.LineUsage)
-	line.Steps, line.Inputs = steps, inputs
+	line.Steps, line.Inputs = steps, by
 	line.Off, line.Spot = t.off, !r.SpotOff.IsZero()
 	line.Free, line.Cost, line.Billable = in.free, in.cost, in.billable()
 	if r.Kind == invoq.RateReserved {

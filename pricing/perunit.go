@@ -15,5 +15,7 @@ func perUnit(billable, price invoq.Decimal) invoq.LineStep { return step("", bil
 
 // step returns the step of a charge: quantity × price.
 func step(label string, quantity, price invoq.Decimal) invoq.LineStep {
-	return invoq.LineStep{Label: label, Quantity: quantity, Price: price, Amount: quantity.Mul(price)}
+	return invoq.LineStep{
+		Label: label, Quantity: quantity, Price: price, Amount: quantity.Mul(price),
+	}
 }

@@ -36,10 +36,14 @@ func (s *Sheet) Price(period Period, usage []Item) (Statement, error) {
 		return Statement{}, err
 	}
 	byRate := t.byRate()
-	st := Statement{Currency: s.plan.Currency, Lines: []invoq.BillLine{}, Unpriced: unpriced(byRate)}
+	st := Statement{
+		Currency: s.plan.Currency, Lines: []invoq.BillLine{}, Unpriced: unpriced(byRate),
+	}
 	for i := range all {
-		m := month{sheet: s, zone: period.Zone, stretch: all[i], index: i, statement: &st,
-			before: pools{}, whole: pools{}}
+		m := month{
+			sheet: s, zone: period.Zone, stretch: all[i], index: i, statement: &st,
+			before: pools{}, whole: pools{},
+		}
 		if err := m.price(byRate); err != nil {
 			return Statement{}, err
 		}
@@ -49,17 +53,20 @@ func (s *Sheet) Price(period Period, usage []Item) (Statement, error) {
 
 func errorOutside(i int, item *Item, t *timeline) error {
 	return invoq.Errorf(invoq.KindUnprocessable,
-		"usage item %d of %q at %s is outside the priced time [%s, %s)", i, clip(string(item.Meter)),
-		rfc3339(item.Start), instant(t.starts[0]), instant(t.starts[len(t.starts)-1]))
+		"usage item %d of %q at %s is outside the priced time [%s, %s)",
+		i, clip(string(item.Meter)), rfc3339(item.Start),
+		instant(t.starts[0]), instant(t.starts[len(t.starts)-1]))
 }
 
 func errorStraddles(i int, item *Item, boundary int64) error {
 	if item.end().Before(item.Start) {
-		return invoq.Errorf(invoq.KindUnprocessable, "usage item %d of %q ends before it starts, at %s",
+		return invoq.Errorf(invoq.KindUnprocessable,
+			"usage item %d of %q ends before it starts, at %s",
 			i, clip(string(item.Meter)), rfc3339(item.Start))
 	}
 	return invoq.Errorf(invoq.KindUnprocessable,
-		"usage item %d of %q from %s to %s reaches over %s, where its price can change: cut it there",
+		"usage item %d of %q from %s to %s reaches over %s, "+
+			"where its price can change: cut it there",
 		i, clip(string(item.Meter)), rfc3339(item.Start), rfc3339(item.end()), instant(boundary))
 }
 

@@ -107,7 +107,9 @@ func (s *Simulation) rows() {
 			amounts[i] = amounts[i].Add(line.Amount)
 		}
 	}
-	slices.SortStableFunc(s.Rows, func(a, b SimulationRow) int { return cmp.Compare(a.Month, b.Month) })
+	slices.SortStableFunc(s.Rows, func(a, b SimulationRow) int {
+		return cmp.Compare(a.Month, b.Month)
+	})
 	for _, row := range s.Rows {
 		for i, amount := range row.Amounts {
 			row.Differences[i] = amount.Sub(row.Amounts[0])

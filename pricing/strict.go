@@ -192,7 +192,8 @@ func (d strict) key(path string, seen map[string]bool) (string, error) {
 	}
 	name := token.(string) // Token refuses any other key.
 	if seen[name] {
-		return "", invoq.Errorf(invoq.KindInvalid, "%s: the field stands twice", join(path, clip(name)))
+		return "", invoq.Errorf(invoq.KindInvalid,
+			"%s: the field stands twice", join(path, clip(name)))
 	}
 	seen[name] = true
 	return name, nil

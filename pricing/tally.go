@@ -113,7 +113,9 @@ type special struct {
 func newSpecial(r *rate, segments int) *special {
 	switch {
 	case r.costPlus():
-		return &special{rate: r, costs: make([]invoq.Sum, segments), costless: make([]invoq.Sum, segments)}
+		return &special{
+			rate: r, costs: make([]invoq.Sum, segments), costless: make([]invoq.Sum, segments),
+		}
 	case !r.Round.IsZero():
 		return &special{rate: r, unrounded: make([]invoq.Sum, segments)}
 	}
@@ -141,7 +143,7 @@ func (p *special) add(s *slot, at int, item *Item) {
 
 // mergeInputs sorts by namespace and service, adds up equal ones and drops
 // those that used nothing.
-func mergeInputs(all []invoq.LineInput) []invoq.LineInput {
+func mergeInputs(all inputs) inputs {
 	slices.SortFunc(all, func(a, b invoq.LineInput) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service))
 	})

@@ -66,11 +66,13 @@ func windowField(i int, name string) string { return fmt.Sprintf("windows[%d].%s
 func spansOf(i int, w invoq.PriceWindow) ([]band, error) {
 	from, err := minuteOf(w.From)
 	if err != nil || from == dayMinutes {
-		return nil, refuse(windowField(i, "from"), "%q is not a time from 00:00 to 23:59", clip(w.From))
+		return nil, refuse(windowField(i, "from"),
+			"%q is not a time from 00:00 to 23:59", clip(w.From))
 	}
 	to, err := minuteOf(w.To)
 	if err != nil {
-		return nil, refuse(windowField(i, "to"), "%q is not a time from 00:00 to 24:00", clip(w.To))
+		return nil, refuse(windowField(i, "to"),
+			"%q is not a time from 00:00 to 24:00", clip(w.To))
 	}
 	if to <= from {
 		to += dayMinutes
@@ -146,14 +148,14 @@ func leaves(b band, at time.Time) time.Time {
 }
 
 // byBand takes the free units off the first units of the month, as they were
-// used in time, and returns what is billable of each price. Used has the
-// quantity of each segment in order of time.
-func byBand(used []invoq.Decimal, segments []segment, free invoq.Decimal, prices int) []invoq.Decimal {
+// used in time, and returns what is billable of each price, of the first
+// segments until one.
+func byBand(u used, until int, free invoq.Decimal, prices int) []invoq.Decimal {
 	billable := make([]invoq.Decimal, prices)
-	for i, quantity := range used {
+	for i, quantity := range u.bySegment[:until] {
 		taken := quantity.Min(free)
 		free = free.Sub(taken)
-		price := segments[i].price
+		price := u.segments[i].price
 		billable[price] = billable[price].Add(quantity.Sub(taken))
 	}
 	return billable

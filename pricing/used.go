@@ -10,11 +10,15 @@ import (
 // used is what one rate has to price in one stretch.
 type used struct {
 	before, within amounts
-	bySegment      []invoq.Decimal // of the stretch, in order of time
-	segments       []segment
-	inputs         []invoq.LineInput
+	segments       []segment       // of the stretch, in order of time
+	bySegment      []invoq.Decimal // quantities of the segments
+	entered        int             // how many of them lie before the period
+	inputs         inputs
 	unrounded      invoq.Decimal // within, came without their calls
 }
+
+// inputs are what services put into a line.
+type inputs []invoq.LineInput
 
 // amounts are a quantity and what it cost.
 type amounts struct {
@@ -32,9 +36,9 @@ func usedOf(entries []*slot, stretch int) used {
 		return u
 	}
 	times := entries[0].time // Slots of one rate share their timeline.
-	inputs := make([]invoq.LineInput, len(entries))
+	by := make(inputs, len(entries))
 	for i, e := range entries {
-		inputs[i] = invoq.LineInput{Namespace: e.source.Namespace, Service: e.source.Service}
+		by[i] = invoq.LineInput{Namespace: e.source.Namespace, Service: e.source.Service}
 	}
 	for at, seg := range times.segments {
 		if seg.stretch != stretch {
@@ -45,7 +49,7 @@ func usedOf(entries []*slot, stretch int) used {
 			a := e.amounts(at)
 			sum = sum.add(a)
 			if seg.billed {
-				inputs[i].Quantity = inputs[i].Quantity.Add(a.quantity)
+				by[i].Quantity = by[i].Quantity.Add(a.quantity)
 				u.unrounded = u.unrounded.Add(e.unrounded(at))
 			}
 		}
@@ -55,9 +59,10 @@ func usedOf(entries []*slot, stretch int) used {
 			u.within = u.within.add(sum)
 		} else {
 			u.before = u.before.add(sum)
+			u.entered++
 		}
 	}
-	u.inputs = mergeInputs(inputs)
+	u.inputs = mergeInputs(by)
 	return u
 }
 

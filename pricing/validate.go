@@ -50,13 +50,15 @@ func validateAmong(rates []invoq.Rate, i int) error {
 	r := rates[i]
 	for j, other := range rates[:i] {
 		if r.Meter != "" && other.Meter == r.Meter && other.Where.IsZero() {
-			return refuse("meter", "%q is priced by rates[%d] already, which selects all of it", r.Meter, j)
+			return refuse("meter", "%q is priced by rates[%d] already, which selects all of it",
+				r.Meter, j)
 		}
 		if r.FreePool == "" || other.FreePool != r.FreePool {
 			continue
 		}
 		if other.Meter != r.Meter || other.FreePerMonth.Cmp(r.FreePerMonth) != 0 {
-			return refuse("free_pool", "rates[%d] shares it with another meter or free_per_month", j)
+			return refuse("free_pool",
+				"rates[%d] shares it with another meter or free_per_month", j)
 		}
 	}
 	if r.Label() == planMinimum {
@@ -120,7 +122,8 @@ func validateSelector(w invoq.Selector) error {
 		names []string
 	}{{"where.services", w.Services}, {"where.namespaces", w.Namespaces}} {
 		if len(list.names) > MaxSelected {
-			return refuse(list.field, "%d names, at most %d are allowed", len(list.names), MaxSelected)
+			return refuse(list.field, "%d names, at most %d are allowed",
+				len(list.names), MaxSelected)
 		}
 		for i, name := range list.names {
 			if err := invoq.ValidateName(fmt.Sprintf("%s[%d]", list.field, i), name); err != nil {

@@ -93,7 +93,8 @@ func validateNumbers(r invoq.Rate) error {
 	case r.Kind == invoq.RateMarkup && r.Factor.Cmp(one) < 0:
 		return refuse("factor", "%s is below 1, which is SUBSIDIZED or FREE", r.Factor)
 	case r.Kind == invoq.RateSubsidized && (r.Factor.IsZero() || r.Factor.Cmp(one) >= 0):
-		return refuse("factor", "%s is not between 0 and 1; 0 is FREE, 1 and more is MARKUP", r.Factor)
+		return refuse("factor", "%s is not between 0 and 1; 0 is FREE, 1 and more is MARKUP",
+			r.Factor)
 	case r.Kind == invoq.RateReserved && r.Committed.IsZero():
 		return refuse("committed", "it is missing")
 	case r.Kind == invoq.RateReserved && r.Overage.IsZero():
@@ -154,7 +155,8 @@ func validateTiers(r invoq.Rate) error {
 		last := i == len(r.Tiers)-1
 		switch c := t.From.Cmp(end); {
 		case c < 0:
-			return refuse(field+".from", "%s overlaps the tier before, which ends at %s", t.From, end)
+			return refuse(field+".from", "%s overlaps the tier before, which ends at %s",
+				t.From, end)
 		case c > 0:
 			return refuse(field+".from", "%s leaves a gap after %s", t.From, end)
 		case last && !t.UpTo.IsZero():

@@ -119,8 +119,8 @@ type planPresetsCmd struct {
 
 // Help says what a preset is.
 func (c *planPresetsCmd) Help() string {
-	return `A preset has the prices, free units, tiers and rounding rules of a public cloud. Each price says
-where and when it was read: check it before you rely on it.
+	return `A preset has the prices, free units, tiers and rounding rules of a public cloud.
+Each price says where and when it was read: check it before you rely on it.
 
   invoq plan presets
   invoq plan presets aws-lambda-x86 > plan.json`

@@ -26,7 +26,8 @@ func takeExpect(body []line) (*expectation, []line, *Failure) {
 		}
 		what, msg, _ := strings.Cut(text, "msg:")
 		if strings.TrimSpace(what) != "fail" || found != nil {
-			return nil, nil, failAt(l.number, "one line of expect fail, or expect fail msg: TEXT, is allowed")
+			return nil, nil, failAt(l.number,
+				"one line of expect fail, or expect fail msg: TEXT, is allowed")
 		}
 		found = &expectation{line: l, msg: strings.TrimSpace(msg)}
 	}

@@ -166,7 +166,8 @@ func (l loading) growth(samples []sample) ([]pricing.Item, error) {
 		if last >= 0 {
 			grown := s.value.Sub(samples[last].value)
 			if grown.Sign() < 0 {
-				return nil, fmt.Errorf("the counter falls from %s to %s; a restart needs a load of its own",
+				return nil, fmt.Errorf(
+					"the counter falls from %s to %s; a restart needs a load of its own",
 					samples[last].value, s.value)
 			}
 			items = append(items, l.item(last, i, grown))
@@ -199,6 +200,7 @@ func sourceOf(labels map[string]string) (tenant string, source *pricing.Source) 
 		tenant = string(invoq.DefaultTenant)
 	}
 	return tenant, &pricing.Source{
-		Namespace: take("namespace"), Service: take("service"), Revision: take("revision"), Tags: tags,
+		Namespace: take("namespace"), Service: take("service"), Revision: take("revision"),
+		Tags: tags,
 	}
 }

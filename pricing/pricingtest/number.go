@@ -58,7 +58,8 @@ func instant(s string, loc *time.Location) (time.Time, error) {
 			return pricing.FirstInstant(t, loc), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("time %q is not 2006-01-02, 2006-01-02T15:04 or 2006-01-02T15:04:05Z", s)
+	return time.Time{}, fmt.Errorf(
+		"time %q is not 2006-01-02, 2006-01-02T15:04 or 2006-01-02T15:04:05Z", s)
 }
 
 // period reads a month (2026-01), a day (2026-01-31) or START..END.

@@ -191,11 +191,13 @@ func (r *runner) order(args []string) (order, error) {
 func (r *runner) statement(o order) (pricing.Statement, error) {
 	plan, ok := r.plans[o.plan]
 	if !ok {
-		return pricing.Statement{}, invoq.Errorf(invoq.KindNotFound, "there is no plan %q above", o.plan)
+		return pricing.Statement{}, invoq.Errorf(invoq.KindNotFound,
+			"there is no plan %q above", o.plan)
 	}
 	items, ok := r.usage[o.tenant]
 	if !ok {
-		return pricing.Statement{}, invoq.Errorf(invoq.KindNotFound, "tenant %q has no usage above", o.tenant)
+		return pricing.Statement{}, invoq.Errorf(invoq.KindNotFound,
+			"tenant %q has no usage above", o.tenant)
 	}
 	return pricing.Price(plan, o.period, relevant(items, o.period))
 }

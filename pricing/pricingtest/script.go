@@ -46,7 +46,8 @@ func failAt(number int, format string, args ...any) *Failure {
 // are comments; they may stand anywhere.
 func parse(src []byte) ([]command, *Failure) {
 	if len(src) > MaxScriptBytes {
-		return nil, failAt(1, "the script has %d bytes, at most %d are read", len(src), MaxScriptBytes)
+		return nil, failAt(1, "the script has %d bytes, at most %d are read",
+			len(src), MaxScriptBytes)
 	}
 	var commands []command
 	for i, text := range splitLines(src) {
