@@ -59,11 +59,9 @@ func hamilton(units, whole invoq.Decimal, weights []invoq.Decimal) []invoq.Decim
 	slices.SortFunc(order, func(a, b int) int {
 		return cmp.Or(remainders[b].Cmp(remainders[a]), cmp.Compare(a, b))
 	})
-	for _, i := range order {
-		if left.Sign() > 0 {
-			parts[i] = parts[i].Add(one)
-			left = left.Sub(one)
-		}
+	n, _ := left.Int() // Fewer than there are parts.
+	for _, i := range order[:n] {
+		parts[i] = parts[i].Add(one)
 	}
 	return parts
 }

@@ -13,8 +13,7 @@ func monthStart(year int, month time.Month, zone *time.Location) time.Time {
 func monthOf(t time.Time, zone *time.Location) (int, time.Month) {
 	year, month, _ := t.In(zone).Date()
 	if !monthStart(year, month+1, zone).After(t) {
-		next := time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC)
-		return next.Year(), next.Month()
+		return year + int(month)/12, month%12 + 1
 	}
 	return year, month
 }

@@ -148,7 +148,7 @@ func TestAllocate(t *testing.T) {
 	f := func(amount string, places int32, weights, want string) {
 		t.Helper()
 		var ws []invoq.Decimal
-		for _, w := range strings.Fields(weights) {
+		for w := range strings.FieldsSeq(weights) {
 			ws = append(ws, d(w))
 		}
 		var got []string

@@ -37,7 +37,7 @@ func decodeStrict(b []byte, v any) error {
 }
 
 func (d strict) value(path string, v reflect.Value) error {
-	if u, ok := v.Addr().Interface().(json.Unmarshaler); ok {
+	if u, ok := reflect.TypeAssert[json.Unmarshaler](v.Addr()); ok {
 		return d.unmarshaler(path, u)
 	}
 	switch v.Kind() {
@@ -56,7 +56,7 @@ func (d strict) value(path string, v reflect.Value) error {
 func (d strict) unmarshaler(path string, u json.Unmarshaler) error {
 	var raw json.RawMessage
 	if err := d.dec.Decode(&raw); err != nil {
-		return refuse(path, "its value is no number or string").(*invoq.Error).WithCause(err)
+		return refuse(path, "its value is no number or string").WithCause(err)
 	}
 	err := u.UnmarshalJSON(raw)
 	if e, ok := errors.AsType[*invoq.Error](err); ok {
@@ -96,7 +96,7 @@ func (d strict) object(path string, v reflect.Value) error {
 // missing refuses an object that lacks a required field. The price of a rate
 // is required where its kind has one: left out it would be 0.
 func missing(path string, v reflect.Value, fields map[string]field, seen map[string]bool) error {
-	r, isRate := v.Interface().(invoq.Rate)
+	r, isRate := reflect.TypeAssert[invoq.Rate](v)
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		if seen[name] || !fields[name].required || (isRate && name == "price" && !r.Kind.Priced()) {

@@ -138,7 +138,7 @@ func validateSelector(w invoq.Selector) error {
 }
 
 // refuse returns the error for a field that breaks a rule.
-func refuse(field, format string, args ...any) error {
+func refuse(field, format string, args ...any) *invoq.Error {
 	return invoq.Errorf(invoq.KindUnprocessable, "%s: %s", field, fmt.Sprintf(format, args...))
 }
 

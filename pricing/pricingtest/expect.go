@@ -2,6 +2,7 @@ package pricingtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"invoq"
@@ -134,14 +135,11 @@ func (r *runner) rewritten(c command, rows [][]string) []string {
 		}
 	}
 	for _, row := range rows {
-		text := " "
-		for i, cell := range row {
-			if i < len(row)-1 {
-				cell = fmt.Sprintf("%-*s ", widths[i], cell)
-			}
-			text += " " + cell
+		padded := slices.Clone(row)
+		for i := range padded[:len(row)-1] {
+			padded[i] = fmt.Sprintf("%-*s", widths[i], row[i])
 		}
-		lines = append(lines, text)
+		lines = append(lines, "  "+strings.Join(padded, "  "))
 	}
 	return lines
 }

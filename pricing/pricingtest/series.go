@@ -1,6 +1,7 @@
 package pricingtest
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ func seriesValues(words []string) ([]sample, error) {
 		all = append(all, some...)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("the series has no values")
+		return nil, errors.New("the series has no values")
 	}
 	return all, nil
 }
