@@ -7,12 +7,14 @@ import (
 	"invoq"
 )
 
-// Limits of a rate.
+// Limits of a rate, and of the windows of all rates of a plan: they bound the
+// work of pricing a bill.
 const (
-	MaxTiers     = 1000
-	MaxWindows   = 7 * 24
-	MaxDiscounts = 100
-	MaxSelected  = 1000 // services, namespaces or tags of one selector
+	MaxTiers       = 1000
+	MaxWindows     = 7 * 24
+	MaxPlanWindows = 500
+	MaxDiscounts   = 100
+	MaxSelected    = 1000 // services, namespaces or tags of one selector
 )
 
 // Validate checks every rule of a plan. Errors are of KindUnprocessable and
@@ -33,7 +35,11 @@ func Validate(plan invoq.Plan) error {
 	if len(plan.Rates) == 0 {
 		return refuse("rates", "a plan needs at least one")
 	}
+	windows := 0
 	for i, r := range plan.Rates {
+		if windows += len(r.Windows); windows > MaxPlanWindows {
+			return refuse("rates", "they have more than %d windows together", MaxPlanWindows)
+		}
 		err := validateRate(r)
 		if err == nil {
 			err = validateAmong(plan.Rates, i)

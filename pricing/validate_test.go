@@ -199,12 +199,32 @@ func TestValidatePlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		change(&plan)
-		if err := Validate(plan); !strings.HasPrefix(invoq.MessageOf(err), want) {
-			t.Errorf("error %q, want %q", invoq.MessageOf(err), want)
+		err = Validate(plan)
+		if (err == nil) != (want == "") || (err != nil && !strings.HasPrefix(invoq.MessageOf(err), want)) {
+			t.Errorf("error %v, want %q", err, want)
 		}
 	}
 	f(func(p *invoq.Plan) { p.MinimumPerMonth = invoq.NewDecimal(-1, 0) }, "minimum_per_month: -1 is negative")
 	f(func(p *invoq.Plan) { p.Version = -1 }, "version: -1 is negative")
+	hours := func(windows int) func(*invoq.Plan) {
+		return func(p *invoq.Plan) {
+			p.Rates = nil
+			for i, m := range append(invoq.Meters(), invoq.ResourceMeters()...) {
+				r := invoq.Rate{Meter: m, Kind: invoq.RateTimeOfDay}
+				for j := range 50 {
+					if i*50+j < windows {
+						r.Windows = append(r.Windows, invoq.PriceWindow{Name: "w", Days: []string{weekdays[j/24]},
+							From: fmt.Sprintf("%02d:00", j%24), To: fmt.Sprintf("%02d:30", j%24)})
+					}
+				}
+				if len(r.Windows) > 0 {
+					p.Rates = append(p.Rates, r)
+				}
+			}
+		}
+	}
+	f(hours(MaxPlanWindows), "")
+	f(hours(MaxPlanWindows+1), "rates: they have more than 500 windows")
 	f(func(p *invoq.Plan) { p.Rates = make([]invoq.Rate, invoq.MaxRates+1) }, "rates: plan \"pro\" has 201")
 	f(func(p *invoq.Plan) { p.Name = strings.Repeat("n", 129) }, "plan name has 129 bytes")
 }
