@@ -9,11 +9,12 @@ func monthStart(year int, month time.Month, zone *time.Location) time.Time {
 }
 
 // monthOf returns the calendar month that contains t: the last one that has
-// begun. A clock that is set back over midnight does not bring a month back.
+// begun. A clock that is set back over midnight does not bring a month back;
+// on a last of December that makes it the month 13.
 func monthOf(t time.Time, zone *time.Location) (int, time.Month) {
 	year, month, _ := t.In(zone).Date()
 	if !monthStart(year, month+1, zone).After(t) {
-		return year + int(month)/12, month%12 + 1
+		month++
 	}
 	return year, month
 }

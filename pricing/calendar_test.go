@@ -88,3 +88,26 @@ func TestMonthsMeet(t *testing.T) {
 		}
 	}
 }
+
+// TestOffsetEnd: by the zone database; the last is the day on which the
+// library's own answer lies in the past.
+func TestOffsetEnd(t *testing.T) {
+	f := func(zone, instant, want string) {
+		t.Helper()
+		at, err := time.Parse(time.RFC3339, instant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if end := offsetEnd(at.In(location(t, zone))); !end.IsZero() {
+			got = end.UTC().Format(time.RFC3339)
+		}
+		if got != want {
+			t.Errorf("at %s the offset of %s holds until %q, want %q", instant, zone, got, want)
+		}
+	}
+	f("UTC", "2026-01-01T00:00:00Z", "")
+	f("Europe/Berlin", "2026-01-01T00:00:00Z", "2026-03-29T01:00:00Z")
+	f("Europe/Berlin", "2026-03-29T01:00:00Z", "2026-10-25T01:00:00Z")
+	f("Europe/Berlin", "2040-12-31T12:00:00Z", "2040-12-31T13:00:00Z")
+}
