@@ -95,7 +95,7 @@ func difference(now, earlier []invoq.LineStep) []invoq.LineStep {
 	for i, s := range now {
 		s.Quantity = s.Quantity.Sub(earlier[i].Quantity)
 		s.Amount = s.Amount.Sub(earlier[i].Amount)
-		if !s.Quantity.IsZero() || !s.Amount.IsZero() {
+		if !s.Quantity.IsZero() {
 			steps = append(steps, s)
 		}
 	}

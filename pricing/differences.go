@@ -34,7 +34,7 @@ func Differences(issued, right Statement) []invoq.BillLine {
 		}
 	}
 	all = slices.DeleteFunc(all, func(l invoq.BillLine) bool {
-		return l.Quantity.IsZero() && l.Exact.IsZero() && l.Amount.IsZero()
+		return l.Quantity.IsZero() && l.Exact.IsZero()
 	})
 	slices.SortStableFunc(all, func(a, b invoq.BillLine) int {
 		return cmp.Compare(a.Month, b.Month)

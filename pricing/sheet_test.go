@@ -179,7 +179,7 @@ func TestDigits(t *testing.T) {
 			t.Errorf("%s has %d digits, error %v, want %d", c, got, err, want)
 		}
 	}
-	if _, err := Digits("BTC"); invoq.KindOf(err) != invoq.KindUnprocessable {
-		t.Errorf("error %v", err)
+	if n, err := Digits("BTC"); n != 0 || invoq.KindOf(err) != invoq.KindUnprocessable {
+		t.Errorf("%d digits, error %v", n, err)
 	}
 }

@@ -62,6 +62,7 @@ func everyUsage() []pricing.Item {
 	add(within, web, invoq.ColdStarts, "20")
 	add(within, web, invoq.StorageMB, "8")
 	cost := invoq.MustDecimal("0.012")
+	add(before, web, invoq.AITokens, "250").Cost = &cost
 	add(within, web, invoq.AITokens, "1000").Cost = &cost
 	add(within, web, invoq.AITokens, "9")
 	add(within, web, invoq.APIRequest, "5")
