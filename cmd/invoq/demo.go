@@ -17,7 +17,7 @@ import (
 type demoCmd struct {
 	Data     string `help:"Folder to keep everything in; without it a temporary one is used and removed." placeholder:"DIR"`
 	Listen   string `default:"127.0.0.1:8080" help:"Address to listen on." placeholder:"ADDR"`
-	Days     int    `default:"1" help:"How often to play the 8 recorded hours, 1 to 30; above 1 is composed and says so."`
+	Days     int    `default:"1" help:"How often to play the 8 recorded hours, 1 to 30; above 1 is composed."`
 	Once     bool   `help:"Exit when the bill is printed."`
 	LogLevel string `default:"warn" enum:"debug,info,warn,error" help:"What the server logs: debug, info, warn or error."`
 }
