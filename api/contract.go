@@ -24,6 +24,9 @@ import (
 //go:embed openapi.yaml
 var contractYAML []byte
 
+// Contract returns openapi.yaml; do not change it.
+func Contract() []byte { return contractYAML }
+
 // permissionExtension names the permission of an operation in the contract.
 const permissionExtension = "x-permission"
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -121,5 +122,8 @@ func answerForm(c *fiber.Ctx) form {
 
 // notFound answers for every path that nobody registered.
 func notFound(c *fiber.Ctx) error {
+	if c.Method() == fiber.MethodGet && strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML) {
+		c.Locals(formKey, formPage) // Somebody followed a link.
+	}
 	return invoq.Errorf(invoq.KindNotFound, "nothing is here: %s %s", c.Method(), c.Path())
 }

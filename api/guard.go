@@ -13,6 +13,7 @@ import (
 
 	"invoq"
 	"invoq/access"
+	"invoq/dashboards"
 )
 
 // Keys of what a request carries along.
@@ -144,18 +145,12 @@ func refuseSmuggling(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// contentPolicy keeps pages to our own files: what a name in a chart smuggles
-// in does not run, and nothing is loaded from or sent to another host.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
-	"img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; " +
-	"frame-ancestors 'none'"
-
 // secureHeaders tells browsers what our pages never do.
 func secureHeaders(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderXFrameOptions, "DENY")
 	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
-	c.Set(fiber.HeaderContentSecurityPolicy, contentPolicy)
+	c.Set(fiber.HeaderContentSecurityPolicy, dashboards.SecurityPolicy)
 	return c.Next()
 }
 

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"invoq"
 	"invoq/access"
@@ -14,8 +17,12 @@ import (
 // sessionCookie carries the signed session of a browser.
 const sessionCookie = "invoq_session"
 
-// assetLife is how long a browser may keep an embedded file.
-const assetLife = "public, max-age=3600"
+// How long a browser may keep an embedded file, and one that it asked for by
+// its version.
+const (
+	assetLife   = "public, max-age=3600"
+	versionLife = "public, max-age=31536000, immutable"
+)
 
 // page lets in who is signed in and has the permission; who is not signed in is
 // sent to the sign-in page.
@@ -32,20 +39,50 @@ func (s *Server) page(p access.Permission, h fiber.Handler) fiber.Handler {
 }
 
 func (s *Server) render(c *fiber.Ctx, page string, view any) error {
+	var buf bytes.Buffer
+	if err := s.Pages.Render(&buf, page, view); err != nil {
+		return err
+	}
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return s.Pages.Render(c, page, view)
+	c.Vary(fiber.HeaderAcceptEncoding)
+	if !acceptsGzip(c) {
+		return c.Send(buf.Bytes())
+	}
+	c.Set(fiber.HeaderContentEncoding, "gzip")
+	return c.Send(fasthttp.AppendGzipBytesLevel(nil, buf.Bytes(), fasthttp.CompressBestSpeed))
+}
+
+func acceptsGzip(c *fiber.Ctx) bool {
+	return strings.Contains(c.Get(fiber.HeaderAcceptEncoding), "gzip")
+}
+
+// viewer returns who looks at a page that everybody may see; nil when nobody is
+// signed in, or that cannot be known now.
+func (s *Server) viewer(c *fiber.Ctx) *dashboards.Viewer {
+	id, ok := c.Locals(identityKey).(access.Identity)
+	if !ok {
+		var err error
+		if id, err = s.Sessions.Identity(c.UserContext(), c.Cookies(sessionCookie)); err != nil {
+			return nil
+		}
+	}
+	return &dashboards.Viewer{Owner: id.Role == access.Owner, Name: string(id.Tenant)}
+}
+
+// site is where the caller has reached us.
+func (s *Server) site(c *fiber.Ctx) dashboards.Site {
+	return dashboards.NewSite(c.Hostname(), s.Secure || c.Secure())
 }
 
 func (s *Server) errorPage(c *fiber.Ctx, status int, message string) error {
-	return s.render(c, "error", dashboards.ErrorView{
-		Status: status, Title: http.StatusText(status), Detail: message, RequestID: requestID(c),
-	})
+	view := dashboards.NewError(status, http.StatusText(status), message, requestID(c), s.viewer(c))
+	return s.render(c, "error", view)
 }
 
 func (s *Server) loginPage(c *fiber.Ctx) error {
 	c.Locals(formKey, formPage)
-	return s.render(c, "login", dashboards.LoginView{})
+	return s.render(c, "login", dashboards.NewLogin(""))
 }
 
 // login signs a browser in with an API key.
@@ -65,7 +102,7 @@ func (s *Server) login(c *fiber.Ctx) error {
 		return c.Redirect("/", http.StatusSeeOther)
 	case invoq.KindUnauthenticated:
 		c.Status(http.StatusUnauthorized)
-		return s.render(c, "login", dashboards.LoginView{Problem: invoq.MessageOf(err)})
+		return s.render(c, "login", dashboards.NewLogin(invoq.MessageOf(err)))
 	}
 	return err
 }
@@ -76,7 +113,7 @@ func (s *Server) loginByTicket(c *fiber.Ctx) error {
 	cookie, err := s.Sessions.Redeem(c.Params("ticket"))
 	if err != nil {
 		c.Status(http.StatusUnauthorized)
-		return s.render(c, "login", dashboards.LoginView{Problem: invoq.MessageOf(err)})
+		return s.render(c, "login", dashboards.NewLogin(invoq.MessageOf(err)))
 	}
 	s.signIn(c, cookie)
 	return c.Redirect("/", http.StatusSeeOther)
@@ -103,26 +140,48 @@ func (s *Server) home(c *fiber.Ctx) error {
 	if id.Role != access.Owner {
 		return c.Redirect("/tenants/"+string(id.TenantID), http.StatusSeeOther)
 	}
-	ts, err := s.DB.ListTenants(c.UserContext(), id.Scope(), invoq.Page{Limit: invoq.MaxPageSize})
+	o, err := s.Overviews.Latest(c.UserContext())
 	if err != nil {
 		return err
 	}
-	return s.render(c, "owner", ts)
+	query := dashboards.ParseOwnerQuery(func(key string) string { return c.Query(key) })
+	return s.render(c, "owner", dashboards.NewOwner(o, query, s.site(c)))
 }
 
-// tenantPage shows a tenant's month to date.
+// latestBills is how many bills a tenant's page has.
+const latestBills = 12
+
+// tenantPage shows a tenant's month to date and its bills.
 func (s *Server) tenantPage(c *fiber.Ctx) error {
-	id := caller(c)
-	m, err := s.Biller.MonthToDate(c.UserContext(), id.Scope(), c.Params("tenant"), s.Now())
+	id, ctx, now := caller(c), c.UserContext(), s.Now()
+	m, err := s.Biller.MonthToDate(ctx, id.Scope(), c.Params("tenant"), now)
 	if err != nil {
 		return err
 	}
-	return s.render(c, "tenant", m)
+	d := dashboards.TenantData{Month: m, Now: now}
+	if id.Role.May(access.ReadBills) {
+		if d.Bills, err = s.DB.ListBills(ctx, id.Scope(), m.Tenant.ID, invoq.Page{Limit: latestBills}); err != nil {
+			return err
+		}
+	}
+	// The last 24 hours, the one that is not over among them.
+	end := invoq.Window1h.Floor(now).Add(time.Hour)
+	lastDay := invoq.Interval{Start: end.Add(-24 * time.Hour), End: end}
+	if d.Latency, err = s.DB.SumLatency(ctx, id.Scope(), m.Tenant.ID, lastDay); err != nil {
+		return err
+	}
+	uses, err := s.DB.LastUses(ctx, id.Scope(), m.Tenant.ID)
+	if err != nil {
+		return err
+	}
+	d.LastUse = uses[m.Tenant.ID]
+	return s.render(c, "tenant", dashboards.NewTenant(d, *s.viewer(c), s.site(c)))
 }
 
 // docs shows the contract as a page.
 func (s *Server) docs(c *fiber.Ctx) error {
-	return s.render(c, "docs", nil)
+	c.Locals(formKey, formPage)
+	return s.render(c, "docs", dashboards.NewDocs(s.viewer(c)))
 }
 
 // openAPI answers with the contract.
@@ -131,12 +190,22 @@ func (s *Server) openAPI(c *fiber.Ctx) error {
 	return c.Send(contractYAML)
 }
 
+// asset answers with a file that pages load. Pages ask for the version that
+// they were made with, which never changes.
 func (s *Server) asset(c *fiber.Ctx) error {
-	b, contentType, err := dashboards.Asset(c.Params("+"))
+	a, err := s.Pages.Asset(c.Params("+"))
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, contentType)
+	c.Set(fiber.HeaderContentType, a.Type)
 	c.Set(fiber.HeaderCacheControl, assetLife)
-	return c.Send(b)
+	if c.Query("v") == a.Version {
+		c.Set(fiber.HeaderCacheControl, versionLife)
+	}
+	c.Vary(fiber.HeaderAcceptEncoding)
+	if !acceptsGzip(c) {
+		return c.Send(a.Content)
+	}
+	c.Set(fiber.HeaderContentEncoding, "gzip")
+	return c.Send(a.Zipped())
 }

@@ -45,6 +45,7 @@ type Parts struct {
 	Queries    *tsdb.Queries
 	Aggregator *metering.Aggregator
 	Biller     *billing.Biller
+	Overviews  *billing.Overviews // somebody else is in its Run
 	Pages      *dashboards.Pages
 	Metrics    *metrics.Set
 	// Gatherers are further sources for /metrics.

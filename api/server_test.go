@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 	// The HTTP library's clock and the sweeper of its workers sleep on for a
 	// while after a server has ended.
 	pgtest.Main(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"))
 }
 
 // migrated is a database with our schema.
@@ -89,12 +90,14 @@ func serve(t testing.TB) *running {
 	}}
 	t.Cleanup(r.client.CloseIdleConnections)
 	ring := access.NewKeyring(db, r.pepper, time.Now)
+	overviews := billing.NewOverviews(db, cfg.Lateness, log, time.Now)
+	go func() { _ = overviews.Run(t.Context()) }()
 	r.server, err = New(Parts{
 		DB: db, Keyring: ring, Sessions: access.NewSessions(ring, []byte("cookies"), time.Now), Pepper: r.pepper,
 		Receiver: ingest.NewReceiver(store.Writer(), ingest.DefaultLimits(), set),
 		Store:    store, Queries: tsdb.NewQueries(store, tsdb.DefaultQueryLimits(), log),
 		Aggregator: metering.New(metering.Config{}, store, db, profiles, log, set),
-		Biller:     billing.New(db), Pages: pages, Metrics: set,
+		Biller:     billing.New(db), Overviews: overviews, Pages: pages, Metrics: set,
 		Gatherers: prometheus.Gatherers{store.Registry()}, Log: log, Now: time.Now, Version: "test",
 	})
 	if err != nil {

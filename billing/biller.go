@@ -11,11 +11,19 @@ import (
 	"invoq/pricing"
 )
 
+// Plans finds plans for a tenant.
+type Plans interface {
+	// FindPlan returns the newest version of a plan in scope, or KindNotFound.
+	FindPlan(ctx context.Context, s invoq.Scope, id invoq.PlanID) (invoq.Plan, error)
+	// PlansFor returns the active plans that may price a tenant, its own first,
+	// the newest of them first.
+	PlansFor(ctx context.Context, tenant invoq.TenantID) ([]invoq.Plan, error)
+}
+
 // Database is what bills are made from and kept in.
 type Database interface {
+	Plans
 	FindTenant(ctx context.Context, s invoq.Scope, idOrName string) (invoq.Tenant, error)
-	FindPlan(ctx context.Context, s invoq.Scope, id invoq.PlanID) (invoq.Plan, error)
-	PlansFor(ctx context.Context, tenant invoq.TenantID) ([]invoq.Plan, error)
 	SumUsage(ctx context.Context, s invoq.Scope, f postgres.UsageFilter) ([]invoq.Usage, error)
 	SumUsageByDay(
 		ctx context.Context, s invoq.Scope, f postgres.UsageFilter, zone *time.Location,
@@ -61,7 +69,7 @@ func (b *Biller) Preview(
 	if err := validate(p); err != nil {
 		return Calculation{}, err
 	}
-	plan, err := b.planOf(ctx, t)
+	plan, err := planOf(ctx, b.db, t)
 	if err != nil {
 		return Calculation{}, err
 	}
@@ -115,27 +123,27 @@ func validate(p pricing.Period) error {
 
 // planOf returns the plan that prices a tenant: the one assigned to it, else
 // its own newest active one, else the shared active one if there is only one.
-func (b *Biller) planOf(ctx context.Context, t invoq.Tenant) (invoq.Plan, error) {
+func planOf(ctx context.Context, plans Plans, t invoq.Tenant) (invoq.Plan, error) {
 	var plan invoq.Plan
 	if t.PlanID != "" {
 		var err error
-		if plan, err = b.db.FindPlan(ctx, invoq.Only(t.ID), t.PlanID); err != nil {
+		if plan, err = plans.FindPlan(ctx, invoq.Only(t.ID), t.PlanID); err != nil {
 			return plan, fmt.Errorf("find plan of tenant %q: %w", t.Name, err)
 		}
 	} else {
-		plans, err := b.db.PlansFor(ctx, t.ID)
+		all, err := plans.PlansFor(ctx, t.ID)
 		if err != nil {
 			return plan, err
 		}
 		switch {
-		case len(plans) == 0:
+		case len(all) == 0:
 			return plan, invoq.Errorf(invoq.KindUnprocessable,
 				"no active plan prices tenant %q: create one, or assign one to the tenant", t.Name)
-		case plans[0].TenantID == "" && len(plans) > 1:
+		case all[0].TenantID == "" && len(all) > 1:
 			return plan, invoq.Errorf(invoq.KindUnprocessable,
-				"%d shared plans are active: assign one of them to tenant %q", len(plans), t.Name)
+				"%d shared plans are active: assign one of them to tenant %q", len(all), t.Name)
 		}
-		plan = plans[0]
+		plan = all[0]
 	}
 	if plan.Currency != t.Currency {
 		return plan, invoq.Errorf(invoq.KindUnprocessable, "plan %q is in %s, but tenant %q is billed in %s",

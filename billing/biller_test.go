@@ -144,7 +144,7 @@ func TestPlanChoice(t *testing.T) {
 		db := &database{plans: plans, tenant: invoq.Tenant{
 			ID: "t", Name: "acme", Currency: "EUR", Timezone: "UTC", PlanID: invoq.PlanID(assigned),
 		}}
-		p, err := New(db).planOf(t.Context(), db.tenant)
+		p, err := planOf(t.Context(), db, db.tenant)
 		got := string(p.ID)
 		if err != nil {
 			got = err.Error()

@@ -55,21 +55,72 @@ func (b *Biller) MonthToDate(
 	if err != nil {
 		return Month{}, err
 	}
+	period, err := monthAt(t, now)
+	if err != nil {
+		return Month{}, err
+	}
+	usage, err := b.db.SumUsageByDay(ctx, invoq.Only(t.ID),
+		postgres.UsageFilter{Tenant: t.ID, Interval: period.Interval}, period.Zone)
+	if err != nil {
+		return Month{}, err
+	}
+	return monthOf(ctx, b.db, t, monthUsage{period: period, usage: usage}, now)
+}
+
+// monthAt returns the calendar month in the tenant's zone that contains now.
+func monthAt(t invoq.Tenant, now time.Time) (pricing.Period, error) {
 	zone, err := t.Location()
 	if err != nil {
-		return Month{}, err
+		return pricing.Period{}, err
 	}
 	local := now.In(zone)
-	period := pricing.NewMonth(local.Year(), local.Month(), zone)
-	usage, err := b.db.SumUsageByDay(
-		ctx,
-		invoq.Only(t.ID),
-		postgres.UsageFilter{Tenant: t.ID, Interval: period.Interval},
-		zone,
-	)
-	if err != nil {
-		return Month{}, err
+	return pricing.NewMonth(local.Year(), local.Month(), zone), nil
+}
+
+// monthUsage is what a tenant used in a month, in order of days.
+type monthUsage struct {
+	period pricing.Period
+	usage  []postgres.DayUsage
+	// known are the month's first days as they were priced by this plan before:
+	// their usage and its tags have not changed since.
+	known   []Day
+	knownBy planVersion
+}
+
+// planVersion names one version of one plan.
+type planVersion struct {
+	id      invoq.PlanID
+	version int
+}
+
+// monthOf prices a tenant's month.
+func monthOf(ctx context.Context, plans Plans, t invoq.Tenant, used monthUsage, now time.Time) (Month, error) {
+	local := now.In(used.period.Zone)
+	plan, err := planOf(ctx, plans, t)
+	if err == nil {
+		m := newMonth(t, used.period)
+		m.Plan = plan
+		if used.knownBy != (planVersion{plan.ID, plan.Version}) {
+			used.known = nil
+		}
+		if err = m.price(used, local); err == nil {
+			return m, nil
+		}
 	}
+	switch invoq.KindOf(err) {
+	case invoq.KindUnprocessable, invoq.KindNotFound:
+	default:
+		return Month{}, fmt.Errorf("price month of tenant %q: %w", t.Name, err)
+	}
+	// What was used is worth showing even where it cannot be priced.
+	m := newMonth(t, used.period)
+	m.Problem = invoq.MessageOf(err)
+	used.known = nil
+	return m, m.price(used, local)
+}
+
+// newMonth returns the tenant's month with nothing in it.
+func newMonth(t invoq.Tenant, period pricing.Period) Month {
 	m := Month{Tenant: t}
 	m.Bill = invoq.Bill{
 		TenantID: t.ID,
@@ -78,31 +129,32 @@ func (b *Biller) MonthToDate(
 		Currency: t.Currency,
 		Status:   invoq.BillDraft,
 	}
-	m.Plan, err = b.planOf(ctx, t)
-	switch invoq.KindOf(err) {
-	case "":
-	case invoq.KindUnprocessable, invoq.KindNotFound:
-		m.Problem = invoq.MessageOf(err)
-	default:
-		return Month{}, err
-	}
-	if err := m.price(usage, period, local); err != nil {
-		return Month{}, fmt.Errorf("price month of tenant %q: %w", t.Name, err)
-	}
-	return m, nil
+	return m
 }
 
 // price fills in the costs, day by day: each day's is what it adds to the
 // month's, so that free units and tiers fall on the days that used them.
-func (m *Month) price(usage []postgres.DayUsage, month pricing.Period, now time.Time) error {
-	items, sums := m.gather(usage, month)
+func (m *Month) price(used monthUsage, now time.Time) error {
+	month := used.period
+	items, sums := m.gather(used.usage, month)
+	var sheet *pricing.Sheet
+	if m.Problem == "" {
+		var err error
+		if sheet, err = pricing.Compile(m.Plan); err != nil {
+			return err
+		}
+	}
 	var before invoq.Decimal
-	for n := 1; n <= now.Day(); n++ {
+	for _, d := range used.known {
+		before = before.Add(d.Cost)
+	}
+	m.Days = append(m.Days, used.known...)
+	for n := len(used.known) + 1; n <= now.Day(); n++ {
 		day := dayOf(now.Year(), now.Month(), n, month.Zone)
 		label := fmt.Sprintf("%s-%02d", now.Format("2006-01"), n)
 		d := Day{Day: label, Quantities: sums[label]}
-		if m.Problem == "" {
-			st, err := pricing.Price(m.Plan, pricing.Period{
+		if sheet != nil {
+			st, err := sheet.Price(pricing.Period{
 				Interval: invoq.Interval{Start: month.Start, End: day.End}, Zone: month.Zone,
 			}, upTo(items, day.End))
 			if err != nil {
@@ -129,22 +181,11 @@ func (m *Month) gather(
 	var g gathered
 	sums := map[string]invoq.Quantities{}
 	at := map[pricingKey]int{}
-	for _, u := range usage {
-		date, err := time.Parse(time.DateOnly, u.Day)
-		if err != nil {
-			panic("BUG: day " + u.Day + " of the database is not a date")
-		}
-		day := dayOf(date.Year(), date.Month(), date.Day(), month.Zone)
-		source := &pricing.Source{
-			Namespace: u.Namespace,
-			Service:   u.Service,
-			Revision:  u.Revision,
-			Tags:      u.Tags,
-		}
-		for _, meter := range invoq.Meters() {
-			if q := u.Of(meter); !q.IsZero() {
-				items = append(items, pricing.Item{Interval: day, Source: source, Meter: meter, Quantity: q})
-			}
+	var sources []*pricing.Source // of the shares
+	var day invoq.Interval
+	for i, u := range usage {
+		if i == 0 || u.Day != usage[i-1].Day {
+			day = dayNamed(u.Day, month.Zone)
 		}
 		sums[u.Day] = sums[u.Day].Add(u.Quantities)
 		g.assumed, g.unmeasured, g.gap = g.assumed.Add(
@@ -159,10 +200,14 @@ func (m *Month) gather(
 		if !known {
 			i = len(m.Shares)
 			at[key] = i
-			m.Shares = append(
-				m.Shares,
-				Share{Namespace: u.Namespace, Service: u.Service, Revision: u.Revision},
-			)
+			m.Shares = append(m.Shares, Share{Namespace: u.Namespace, Service: u.Service, Revision: u.Revision})
+			sources = append(sources,
+				&pricing.Source{Namespace: u.Namespace, Service: u.Service, Revision: u.Revision, Tags: u.Tags})
+		}
+		for _, meter := range invoq.Meters() {
+			if q := u.Of(meter); !q.IsZero() {
+				items = append(items, pricing.Item{Interval: day, Source: sources[i], Meter: meter, Quantity: q})
+			}
 		}
 		m.Shares[i].Quantities = m.Shares[i].Quantities.Add(u.Quantities)
 	}
@@ -200,6 +245,15 @@ func upTo(items []pricing.Item, end time.Time) []pricing.Item {
 		n--
 	}
 	return items[:n]
+}
+
+// dayNamed returns the calendar day of the zone that the database calls so.
+func dayNamed(label string, zone *time.Location) invoq.Interval {
+	date, err := time.Parse(time.DateOnly, label)
+	if err != nil {
+		panic("BUG: day " + label + " of the database is not a date")
+	}
+	return dayOf(date.Year(), date.Month(), date.Day(), zone)
 }
 
 // dayOf returns the calendar day of the zone, as an interval.

@@ -37,6 +37,7 @@ func Explain(line invoq.BillLine, currency invoq.Currency) []string {
 	return text
 }
 
+// stepText says one step of a line in a sentence.
 func stepText(s invoq.LineStep) string {
 	label := ""
 	if s.Label != "" {
@@ -48,6 +49,7 @@ func stepText(s invoq.LineStep) string {
 	return fmt.Sprintf("%s%s × %s = %s", label, s.Quantity, s.Price, s.Amount)
 }
 
+// inputName names what a line was computed from.
 func inputName(in invoq.LineInput) string {
 	name := strings.Trim(in.Namespace+"/"+in.Service, "/")
 	if name == "" {

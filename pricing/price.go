@@ -51,6 +51,7 @@ func (s *Sheet) Price(period Period, usage []Item) (Statement, error) {
 	return st, nil
 }
 
+// errorOutside refuses usage from outside the period.
 func errorOutside(i int, item *Item, t *timeline) error {
 	return invoq.Errorf(invoq.KindUnprocessable,
 		"usage item %d of %q at %s is outside the priced time [%s, %s)",
@@ -58,6 +59,7 @@ func errorOutside(i int, item *Item, t *timeline) error {
 		instant(t.starts[0]), instant(t.starts[len(t.starts)-1]))
 }
 
+// errorStraddles refuses usage of which only a part would fall under a price.
 func errorStraddles(i int, item *Item, boundary int64) error {
 	if item.end().Before(item.Start) {
 		return invoq.Errorf(invoq.KindUnprocessable,
@@ -70,6 +72,8 @@ func errorStraddles(i int, item *Item, boundary int64) error {
 		i, clip(string(item.Meter)), rfc3339(item.Start), rfc3339(item.end()), instant(boundary))
 }
 
+// instant spells a time given in nanoseconds.
 func instant(nanos int64) string { return rfc3339(time.Unix(0, nanos)) }
 
+// rfc3339 spells a time in UTC.
 func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -36,6 +36,7 @@ func decodeStrict(b []byte, v any) error {
 	return nil
 }
 
+// value reads one value of any kind into v.
 func (d strict) value(path string, v reflect.Value) error {
 	if u, ok := reflect.TypeAssert[json.Unmarshaler](v.Addr()); ok {
 		return d.unmarshaler(path, u)
@@ -68,6 +69,7 @@ func (d strict) unmarshaler(path string, u json.Unmarshaler) error {
 	return nil
 }
 
+// object reads an object into a struct: each field once, none that is not known.
 func (d strict) object(path string, v reflect.Value) error {
 	if err := d.open(path, '{'); err != nil {
 		return err
@@ -107,6 +109,7 @@ func missing(path string, v reflect.Value, fields map[string]field, seen map[str
 	return nil
 }
 
+// array reads a list.
 func (d strict) array(path string, v reflect.Value) error {
 	if err := d.open(path, '['); err != nil {
 		return err
@@ -122,6 +125,7 @@ func (d strict) array(path string, v reflect.Value) error {
 	return d.close(path)
 }
 
+// stringMap reads an object of strings.
 func (d strict) stringMap(path string, v reflect.Value) error {
 	if err := d.open(path, '{'); err != nil {
 		return err
@@ -142,6 +146,7 @@ func (d strict) stringMap(path string, v reflect.Value) error {
 	return d.close(path)
 }
 
+// scalar reads a string, a number or a boolean.
 func (d strict) scalar(path string, v reflect.Value) error {
 	token, err := d.dec.Token()
 	if err != nil {
@@ -167,6 +172,7 @@ func (d strict) scalar(path string, v reflect.Value) error {
 	return refuse(path, "%s is not a %s", clip(fmt.Sprint(token)), v.Kind())
 }
 
+// open reads the opening delimiter.
 func (d strict) open(path string, want json.Delim) error {
 	token, err := d.dec.Token()
 	if err != nil {
@@ -178,6 +184,7 @@ func (d strict) open(path string, want json.Delim) error {
 	return nil
 }
 
+// close reads the closing delimiter.
 func (d strict) close(path string) error {
 	if _, err := d.dec.Token(); err != nil {
 		return errorSyntax(path, err)
@@ -185,6 +192,7 @@ func (d strict) close(path string) error {
 	return nil
 }
 
+// key reads a field's name and refuses one that was there before.
 func (d strict) key(path string, seen map[string]bool) (string, error) {
 	token, err := d.dec.Token()
 	if err != nil {
@@ -205,6 +213,7 @@ type field struct {
 	required bool
 }
 
+// fieldsOf returns a struct's fields by their JSON names.
 func fieldsOf(t reflect.Type) map[string]field {
 	fields := map[string]field{}
 	for i := range t.NumField() {
@@ -214,6 +223,7 @@ func fieldsOf(t reflect.Type) map[string]field {
 	return fields
 }
 
+// join returns the path of a field within path.
 func join(path, name string) string {
 	if path == "" {
 		return name
@@ -230,6 +240,7 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
+// errorSyntax says where the text stops being JSON.
 func errorSyntax(path string, err error) error {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF

@@ -16,6 +16,7 @@ type tally struct {
 	order []*slot // as first seen
 }
 
+// slotKey tells the sums of a tally apart.
 type slotKey struct {
 	source *Source
 	meter  invoq.Meter
@@ -34,6 +35,7 @@ type slot struct {
 // unattributed stands for items without a source.
 var unattributed = &Source{}
 
+// newTally returns a tally for the sheet's rates.
 func newTally(s *Sheet, times []*timeline) *tally {
 	return &tally{sheet: s, times: times, slots: map[slotKey]*slot{}}
 }
@@ -82,6 +84,7 @@ func (t *tally) slot(item *Item) *slot {
 	return s
 }
 
+// newSlot begins a sum.
 func (t *tally) newSlot(key slotKey) *slot {
 	s := &slot{slotKey: key, rate: t.sheet.match(key.source, key.meter)}
 	s.time = t.times[s.rate]
@@ -122,6 +125,7 @@ func newSpecial(r *rate, segments int) *special {
 	return nil
 }
 
+// add counts an item in whose rate needs more than its sum.
 func (p *special) add(s *slot, at int, item *Item) {
 	if p.rate.costPlus() {
 		if item.Cost == nil {

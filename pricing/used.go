@@ -25,6 +25,7 @@ type amounts struct {
 	quantity, cost invoq.Decimal
 }
 
+// add returns the sums of both.
 func (a amounts) add(b amounts) amounts {
 	return amounts{quantity: a.quantity.Add(b.quantity), cost: a.cost.Add(b.cost)}
 }
@@ -66,6 +67,7 @@ func usedOf(entries []*slot, stretch int) used {
 	return u
 }
 
+// amounts returns what a rate has seen.
 func (s *slot) amounts(at int) amounts {
 	a := amounts{quantity: s.sums[at].Decimal()}
 	if s.special != nil && s.special.costs != nil {

@@ -122,6 +122,7 @@ func validateMeter(r invoq.Rate) error {
 	return nil
 }
 
+// validateSelector checks which services a rate is for.
 func validateSelector(w invoq.Selector) error {
 	for _, list := range []struct {
 		field string

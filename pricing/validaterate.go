@@ -169,6 +169,7 @@ func validateTiers(r invoq.Rate) error {
 	return validateDiscounts(r.Discounts)
 }
 
+// validateWindows checks the hours of a rate by time of day.
 func validateWindows(r invoq.Rate) error {
 	if len(r.Windows) == 0 {
 		return refuse("windows", "they are missing")
@@ -187,6 +188,7 @@ func validateWindows(r invoq.Rate) error {
 	return validateDiscounts(r.Discounts)
 }
 
+// validateFee checks a fee.
 func validateFee(r invoq.Rate) error {
 	if r.Name == "" {
 		return refuse("name", "a flat rate needs one")

@@ -24,7 +24,8 @@ type demoCmd struct {
 
 // Help shows how the command is used.
 func (d *demoCmd) Help() string {
-	return `Starts a server, replays a recorded serverless trace into it over HTTP, counts, bills, prints the bill and stays up.
+	return `Starts a server, replays a recorded serverless trace into it over HTTP, counts, bills,
+prints the bill and stays up.
 
   invoq demo                       look at the pages, then press Ctrl-C
   invoq demo --once                print the bill and exit

@@ -45,6 +45,7 @@ type house struct {
 	profiles   exact.Profiles
 	store      *tsdb.Store
 	aggregator *metering.Aggregator
+	overviews  *billing.Overviews
 	server     *api.Server
 }
 
@@ -70,7 +71,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		return nil
 	})
 	for _, open := range []func(context.Context) error{
-		h.openDatabase, h.openAccess, h.openStore, h.openMetering, h.openAPI,
+		h.openDatabase, h.openAccess, h.openOverviews, h.openStore, h.openMetering, h.openAPI,
 	} {
 		if err := open(ctx); err != nil {
 			return err
@@ -163,6 +164,7 @@ func (h *house) openMetering(ctx context.Context) error {
 		Name: "aggregate", Every: invoq.Window5m.Duration(), Timeout: time.Hour,
 		Run: func(ctx context.Context, slot time.Time) error {
 			_, err := h.aggregator.Run(ctx, slot)
+			h.overviews.Wake()
 			return err
 		},
 	})
@@ -173,6 +175,19 @@ func (h *house) openMetering(ctx context.Context) error {
 		return err
 	}
 	h.life.add("jobs", runner.Stop)
+	return nil
+}
+
+// openOverviews begins to keep the owner's page at hand.
+func (h *house) openOverviews(ctx context.Context) error {
+	h.overviews = billing.NewOverviews(h.db, time.Duration(h.cfg.Lateness), h.log, time.Now)
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- h.overviews.Run(running) }()
+	h.life.add("overviews", func(context.Context) error {
+		stop()
+		return <-done
+	})
 	return nil
 }
 
@@ -188,7 +203,7 @@ func (h *house) openAPI(context.Context) error {
 		Receiver: ingest.NewReceiver(h.store.Writer(), ingest.DefaultLimits(), h.set),
 		Tenancy:  h.cfg.tenancy(),
 		Store:    h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
-		Aggregator: h.aggregator, Biller: billing.New(h.db), Pages: pages,
+		Aggregator: h.aggregator, Biller: billing.New(h.db), Overviews: h.overviews, Pages: pages,
 		Metrics: h.set, Gatherers: prometheus.Gatherers{h.store.Registry()},
 		Log: h.log, Now: time.Now, Version: own, Secure: h.cfg.SecureCookies,
 	})

@@ -21,6 +21,7 @@ type cli struct {
 	Health  healthCmd  `cmd:"" help:"Ask a running server whether it works."`
 	Keygen  keygenCmd  `cmd:"" help:"Print a new API key."`
 	Plan    planCmd    `cmd:"" help:"Test plans before a bill does, and list presets."`
+	Pages   pagesCmd   `cmd:"" help:"Show all pages from fixed data."`
 	Version versionCmd `cmd:"" help:"Print the version and what it was built with."`
 }
 

@@ -10,6 +10,7 @@ import (
 // meterAliases are names of meters that read better in a script.
 var meterAliases = map[string]invoq.Meter{"requests": invoq.Invocations}
 
+// meter returns the meter of a name in scripts.
 func meter(name string) invoq.Meter {
 	if m, ok := meterAliases[name]; ok {
 		return m
@@ -181,6 +182,7 @@ func readPrice(w *words, r *invoq.Rate) {
 	}
 }
 
+// readPer reads how many units a price is for.
 func readPer(w *words, r *invoq.Rate) {
 	if w.accept("per") {
 		r.Per = w.number()
@@ -249,6 +251,7 @@ func readWindow(w *words) invoq.PriceWindow {
 	return p
 }
 
+// readDays reads days of the week, alone or from one to another.
 func readDays(w *words, span string) []string {
 	week := []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 	first, last, ranged := strings.Cut(span, "-")

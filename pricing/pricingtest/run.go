@@ -61,10 +61,12 @@ type edit struct {
 
 func (r *runner) fail(f *Failure) { r.report.Failures = append(r.report.Failures, *f) }
 
+// clear forgets what the command before left.
 func (r *runner) clear() {
 	r.plans, r.usage, r.latest = map[string]invoq.Plan{}, map[string][]pricing.Item{}, ""
 }
 
+// run runs one command and compares what it prints.
 func (r *runner) run(c command) *Failure {
 	words := strings.Fields(c.text)
 	switch words[0] {
@@ -84,6 +86,7 @@ func (r *runner) run(c command) *Failure {
 	return failAt(c.number, "%q is no command; they are plan, load, price and clear", words[0])
 }
 
+// plan reads a plan, which the commands after it use.
 func (r *runner) plan(c command, args []string) *Failure {
 	expected, body, failure := takeExpect(c.body)
 	if failure != nil {
@@ -106,6 +109,7 @@ func (r *runner) plan(c command, args []string) *Failure {
 	return nil
 }
 
+// load reads usage.
 func (r *runner) load(c command, args []string) *Failure {
 	l, err := parseLoad(args)
 	if err != nil {
@@ -124,6 +128,7 @@ func (r *runner) load(c command, args []string) *Failure {
 	return nil
 }
 
+// price prices the usage by the plan.
 func (r *runner) price(c command, args []string) *Failure {
 	r.report.Prices++
 	expected, body, failure := takeExpect(c.body)
@@ -188,6 +193,7 @@ func (r *runner) order(args []string) (order, error) {
 	return o, o.period.Validate()
 }
 
+// statement returns what the plan asks for the usage.
 func (r *runner) statement(o order) (pricing.Statement, error) {
 	plan, ok := r.plans[o.plan]
 	if !ok {

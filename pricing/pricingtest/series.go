@@ -32,6 +32,8 @@ func seriesValues(words []string) ([]sample, error) {
 	return all, nil
 }
 
+// seriesWord reads one word of a series: a value, or a value with its growth and
+// how often it repeats.
 func seriesWord(w string, room int) ([]sample, error) {
 	expression, times, repeated := strings.Cut(w, "x")
 	count := 0
@@ -75,6 +77,7 @@ func startAndGrowth(s string) (first, growth invoq.Decimal, err error) {
 	return first, growth, err
 }
 
+// repeat returns the sample and as many that grow from it.
 func repeat(s sample, growth invoq.Decimal, times int) []sample {
 	all := make([]sample, 0, times+1)
 	for range times + 1 {

@@ -13,6 +13,7 @@ type words struct {
 	err error
 }
 
+// peek returns the next word without taking it; "" at the end.
 func (w *words) peek() string {
 	if len(w.all) == 0 {
 		return ""
@@ -20,6 +21,7 @@ func (w *words) peek() string {
 	return w.all[0]
 }
 
+// next takes the next word.
 func (w *words) next() string {
 	word := w.peek()
 	if word == "" {
@@ -30,6 +32,7 @@ func (w *words) next() string {
 	return word
 }
 
+// accept takes the next word if it is the given one.
 func (w *words) accept(word string) bool {
 	if w.err != nil || w.peek() != word {
 		return false
@@ -38,12 +41,14 @@ func (w *words) accept(word string) bool {
 	return true
 }
 
+// expect takes the given word or fails.
 func (w *words) expect(word string) {
 	if !w.accept(word) {
 		w.fail("%q is expected, not %q", word, w.peek())
 	}
 }
 
+// number takes a decimal.
 func (w *words) number() invoq.Decimal {
 	word := w.next()
 	if w.err != nil {
@@ -56,6 +61,7 @@ func (w *words) number() invoq.Decimal {
 	return d
 }
 
+// fail keeps the first error of the line.
 func (w *words) fail(format string, args ...any) {
 	if w.err == nil {
 		w.err = fmt.Errorf(format, args...)

@@ -1,0 +1,211 @@
+package storybook
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"invoq"
+	"invoq/billing"
+	"invoq/dashboards"
+	"invoq/pricing"
+)
+
+// Story is one page in one state.
+type Story struct {
+	Name  string // in the address: letters and dashes
+	Title string // what is to be seen
+	Page  string // the template's name
+	View  any
+	// Status is the answer's; 0 means 200.
+	Status int
+}
+
+// site is where the stories' server says that it is.
+var site = dashboards.NewSite("invoq.example:8080", true)
+
+// teller makes stories and remembers the first failure.
+type teller struct {
+	ctx context.Context
+	all []Story
+	err error
+}
+
+// Stories returns all stories.
+func Stories(ctx context.Context) ([]Story, error) {
+	t := &teller{ctx: ctx}
+	t.owners()
+	t.tenants()
+	t.others()
+	return t.all, t.err
+}
+
+// tell adds a story.
+func (t *teller) tell(name, title, page string, view any) {
+	t.all = append(t.all, Story{Name: name, Title: title, Page: page, View: view})
+}
+
+// owners tells of the owner's page.
+func (t *teller) owners() {
+	usd := []invoq.Plan{standard(1, "USD", nil)}
+	owner := func(name, title string, s *shop, q dashboards.OwnerQuery) {
+		t.tell(name, title, "owner", dashboards.NewOwner(t.overview(s), q, site))
+	}
+	all := dashboards.OwnerQuery{}
+	owner("owner", "An owner's tenants, in one currency", &shop{clients: groves(), plans: usd}, all)
+	owner(
+		"owner-currencies",
+		"Tenants in four currencies, one of them without a plan in its own",
+		currencies(),
+		all,
+	)
+	owner("owner-empty", "A server that has just been started", &shop{}, all)
+	owner("owner-unpriced", "Usage, and no plan", &shop{clients: groves()}, all)
+	owner(
+		"owner-attention",
+		"Only those who need attention",
+		currencies(),
+		dashboards.OwnerQuery{Only: "attention", Sort: "status"},
+	)
+	owner(
+		"owner-not-found",
+		"A search that finds nobody",
+		&shop{clients: groves(), plans: usd},
+		dashboards.OwnerQuery{Search: "zz"},
+	)
+	owner(
+		"owner-many",
+		"The last page of 230 tenants",
+		&shop{clients: many(230), plans: usd},
+		dashboards.OwnerQuery{Page: 3},
+	)
+	owner("owner-hostile", "Names that are out for more than naming", hostile(), all)
+}
+
+// tenants tells of a tenant's page.
+func (t *teller) tenants() {
+	usd := []invoq.Plan{standard(1, "USD", nil)}
+	full := &shop{clients: []*client{alder()}, plans: usd}
+	owner, self := dashboards.Viewer{Owner: true}, dashboards.Viewer{Name: "alder"}
+	t.tenant("tenant", "A tenant, as the owner sees it", full, owner)
+	t.tenant("tenant-self", "The same, as it sees itself", full, self)
+	t.tenant(
+		"tenant-empty",
+		"A tenant that has used nothing",
+		&shop{clients: []*client{newClient(1, "alder", "USD", "UTC")}, plans: usd},
+		owner,
+	)
+	t.tenant("tenant-unpriced", "Usage without a plan", &shop{clients: []*client{alder()}}, owner)
+	t.tenant(
+		"tenant-unpriced-self",
+		"The same, as the tenant sees it",
+		&shop{clients: []*client{alder()}},
+		self,
+	)
+	partly := standard(1, "USD", func(p *invoq.Plan) {
+		p.Rates[0].Where = invoq.Selector{Namespaces: []string{"shop"}}
+	})
+	t.tenant(
+		"tenant-partly",
+		"A plan that misses some of the usage",
+		&shop{clients: []*client{alder()}, plans: []invoq.Plan{partly}},
+		owner,
+	)
+	t.tenant(
+		"tenant-released",
+		"A service of forty revisions",
+		&shop{clients: []*client{released()}, plans: usd},
+		owner,
+	)
+	t.tenant("tenant-hostile", "Names that are out for more than naming", hostile(), owner)
+}
+
+// others tells of the remaining pages.
+func (t *teller) others() {
+	t.tell("login", "Signing in", "login", dashboards.NewLogin(""))
+	t.tell(
+		"login-problem",
+		"A key that is not known",
+		"login",
+		dashboards.NewLogin("the API key is not known"),
+	)
+	const id = "019aab1c-5e3f-7cc1-9d5f-6a8f2d1c0b7e"
+	for _, e := range []struct {
+		status int
+		detail string
+		viewer *dashboards.Viewer
+	}{
+		{http.StatusNotFound, `no tenant "acme"`, &dashboards.Viewer{Owner: true}},
+		{http.StatusForbidden, `a key of role "ingest" lacks the permission usage:read`, nil},
+		{http.StatusServiceUnavailable, "the database does not answer; try again", &dashboards.Viewer{Name: "alder"}},
+	} {
+		name := fmt.Sprintf("error-%d", e.status)
+		t.tell(name, http.StatusText(e.status), "error",
+			dashboards.NewError(e.status, http.StatusText(e.status), e.detail, id, e.viewer))
+		t.all[len(t.all)-1].Status = e.status
+	}
+	t.tell("docs", "The contract", "docs", dashboards.NewDocs(&dashboards.Viewer{Owner: true}))
+}
+
+// overview has the biller price everybody's month.
+func (t *teller) overview(s *shop) *billing.Overview {
+	var all []billing.Standing
+	for i, c := range s.clients {
+		m, err := billing.New(s).MonthToDate(t.ctx, invoq.Everyone(), string(c.ID), Now)
+		t.fail(err)
+		all = append(all, billing.Standing{Month: m, LastUse: lastUse(c, i)})
+	}
+	return billing.NewOverview(Now, Now.Truncate(5*time.Minute), all)
+}
+
+// lastUse lets the tenants be last seen at different times.
+func lastUse(c *client, i int) time.Time {
+	if len(c.functions) == 0 {
+		return time.Time{}
+	}
+	return Now.Add(-time.Duration(5*(i+1)*(i+1)*(i+1)) * time.Minute)
+}
+
+// tenant tells of the first of the shop's tenants.
+func (t *teller) tenant(name, title string, s *shop, viewer dashboards.Viewer) {
+	c := s.clients[0]
+	biller := billing.New(s)
+	m, err := biller.MonthToDate(t.ctx, invoq.Everyone(), string(c.ID), Now)
+	t.fail(err)
+	d := dashboards.TenantData{Month: m, LastUse: lastUse(c, 0), Now: Now}
+	for _, fn := range c.functions {
+		u := fn.usage(c.Tenant)
+		u.Latency = fn.latency()
+		if fn.until == 0 {
+			d.Latency = append(d.Latency, u)
+		}
+	}
+	if m.Problem == "" && len(c.functions) > 0 {
+		d.Bills = t.bills(biller, c)
+	}
+	t.tell(name, title, "tenant", dashboards.NewTenant(d, viewer, site))
+}
+
+// bills are those of the two months before.
+func (t *teller) bills(biller *billing.Biller, c *client) []invoq.Bill {
+	zone, err := c.Location()
+	t.fail(err)
+	var all []invoq.Bill
+	for i, status := range []invoq.BillStatus{invoq.BillDraft, invoq.BillPaid} {
+		month := pricing.NewMonth(Now.Year(), Now.Month()-time.Month(i+1), zone)
+		bill, err := biller.Preview(t.ctx, invoq.Everyone(), string(c.ID), month.Interval)
+		t.fail(err)
+		bill.Bill.ID = invoq.BillID(fmt.Sprintf("0193a6c2-0000-7000-8000-%012d", i+1))
+		bill.Bill.Status, bill.Bill.CreatedAt = status, month.End.Add(time.Hour)
+		all = append(all, bill.Bill)
+	}
+	return all
+}
+
+// fail keeps the first error.
+func (t *teller) fail(err error) {
+	if t.err == nil && err != nil {
+		t.err = fmt.Errorf("tell a story: %w", err)
+	}
+}
