@@ -85,3 +85,111 @@ func ValidateName(what, name string) error {
 	}
 	return nil
 }
+
+// ServiceID identifies a service: a lower-case UUID. The zero value is invalid.
+type ServiceID string
+
+// RevisionID identifies a revision: a lower-case UUID. The zero value is
+// invalid.
+type RevisionID string
+
+// DefaultRevision names the revision of a service whose series carry none.
+const DefaultRevision = "default"
+
+// ServiceKey identifies a service by what its series say.
+type ServiceKey struct {
+	Tenant    TenantName
+	Namespace string // empty when the series carry none
+	Service   string
+}
+
+// Service is a function of a tenant.
+type Service struct {
+	ID            ServiceID
+	TenantID      TenantID
+	Name          string  // unique in tenant and namespace
+	Namespace     string  // empty when the series carry none
+	Runtime       string  // go, python, nodejs, …; empty when not known
+	MemoryLimitMB Decimal // 2^20 bytes; 0 when not known
+	CPULimitCores Decimal // 0 when not known
+	Tags          map[string]string
+	CreatedAt     time.Time
+}
+
+// Validate checks names and limits. Errors are of KindUnprocessable.
+func (s Service) Validate() error {
+	if err := ValidateName("service name", s.Name); err != nil {
+		return err
+	}
+	if s.Namespace != "" {
+		if err := ValidateName("namespace", s.Namespace); err != nil {
+			return err
+		}
+	}
+	if s.MemoryLimitMB.Sign() < 0 || s.CPULimitCores.Sign() < 0 {
+		return Errorf(KindUnprocessable, "limits of service %q are negative", s.Name)
+	}
+	return nil
+}
+
+// Revision is one version of a service; usage is counted per revision.
+type Revision struct {
+	ID        RevisionID
+	ServiceID ServiceID
+	Name      string
+	CreatedAt time.Time
+}
+
+// Scope says whose rows an operation may touch. It comes from a credential, is
+// handed down to the database, and is enforced there a second time by row-level
+// security. The zero value reaches nothing.
+type Scope struct {
+	tenant TenantID
+	all    bool
+}
+
+// Everyone is the scope of the owner and of Invoq's own jobs.
+func Everyone() Scope { return Scope{all: true} }
+
+// Only is the scope of one tenant.
+func Only(tenant TenantID) Scope { return Scope{tenant: tenant} }
+
+// Tenant returns the only tenant in scope, and false when all or none are.
+func (s Scope) Tenant() (TenantID, bool) { return s.tenant, s.tenant != "" }
+
+// Reaches reports whether the tenant is in scope.
+func (s Scope) Reaches(tenant TenantID) bool {
+	return s.all || s.tenant != "" && s.tenant == tenant
+}
+
+// String returns "*" for everyone, else the tenant's id.
+func (s Scope) String() string {
+	if s.all {
+		return "*"
+	}
+	return string(s.tenant)
+}
+
+// Limits of a list: how many items a page has unless asked otherwise, and at
+// most.
+const (
+	DefaultPageSize = 100
+	MaxPageSize     = 1000
+)
+
+// Page asks for a part of a list in its natural order.
+type Page struct {
+	// Limit is how many items to return, 1 to MaxPageSize.
+	Limit int
+	// After is the key of the last item of the page before; empty means the
+	// first page. What keys look like is the list's own business.
+	After string
+}
+
+// Validate returns an error of KindInvalid for a limit out of range.
+func (p Page) Validate() error {
+	if p.Limit < 1 || p.Limit > MaxPageSize {
+		return Errorf(KindInvalid, "limit %d is not between 1 and %d", p.Limit, MaxPageSize)
+	}
+	return nil
+}
