@@ -101,17 +101,18 @@ func printBills(cfg Config, p *played, bills []bill) {
 		p.from.Format("2006-01-02 15:04"), p.to.Format("2006-01-02 15:04 MST"))
 	fmt.Fprintln(w, "tenant\tinvocations\tGB·s\tcold starts\tUSD\t")
 	var rest, total invoq.Decimal
-	others := 0
-	for i, b := range bills {
+	shown, others := 0, 0
+	for _, b := range bills {
 		if b.Tenant == simulated {
 			continue
 		}
 		total = total.Add(b.Total)
-		if i >= topBills {
+		if shown == topBills {
 			rest = rest.Add(b.Total)
 			others++
 			continue
 		}
+		shown++
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", b.Tenant, b.quantity(invoq.Invocations),
 			gigabyteSeconds(b.quantity(invoq.MBMs)), b.quantity(invoq.ColdStarts), b.Total.Fixed(2))
 	}
@@ -131,7 +132,7 @@ func gigabyteSeconds(mbMs invoq.Decimal) string {
 }
 
 // printExactness compares what was counted with what is true, and with what
-// increase() makes of the same samples.
+// increase() makes of the same samples. A difference to the truth is an error.
 func (p *played) printExactness(ctx context.Context, cfg Config, bills []bill) error {
 	var trace, fleet invoq.Decimal
 	for _, b := range bills {
@@ -146,6 +147,7 @@ func (p *played) printExactness(ctx context.Context, cfg Config, bills []bill) e
 		served += n
 		unseen += p.fleet.Unseen()[service]
 	}
+	var wrong []string
 	fmt.Fprintln(cfg.Out, "\nExactness: invocations that a scrape saw, and what is counted of them")
 	w := tabwriter.NewWriter(cfg.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\tpods\ttruth\tInvoq\tdifference\tincrease()\tdifference\t")
@@ -163,10 +165,16 @@ func (p *played) printExactness(ctx context.Context, cfg Config, bills []bill) e
 			return err
 		}
 		off := row.counted.Sub(invoq.NewDecimal(row.truth, 0))
+		if !off.IsZero() {
+			wrong = append(wrong, row.name)
+		}
 		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%.0f\t%+.1f %%\t\n", row.name, row.pods, row.truth, row.counted, off,
 			increase, 100*(increase-float64(row.truth))/float64(row.truth))
 	}
 	_ = w.Flush() // As above.
+	if len(wrong) > 0 {
+		return fmt.Errorf("BUG: what was counted of %q is not the truth", wrong)
+	}
 	fmt.Fprintf(cfg.Out, "%d of the simulated invocations came after their pod's last scrape: no sample holds them, "+
 		"and the windows say how long was unseen.\n", unseen)
 	return nil
