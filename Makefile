@@ -10,7 +10,6 @@ BENCH ?= .
 PKG ?= ./...
 COUNT ?= 10
 RUN ?= ^TestCampaign
-BASELINE := testdata/bench.txt
 OUT := bin
 
 .PHONY: help
@@ -82,12 +81,16 @@ fuzz: ## every fuzz test for FUZZTIME (30s) each
 	@FUZZTIME='$(FUZZTIME)' internal/scripts/fuzz.sh
 
 .PHONY: bench
-bench: ## benchmarks, COUNT (10) times, against the baseline (BENCH=Window PKG=./tsdb)
+bench: ## benchmarks, COUNT (10) times, against their baselines (BENCH=Window PKG=./tsdb)
 	@mkdir -p $(OUT)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 2h $(PKG) > $(OUT)/bench.txt \
 		|| { cat $(OUT)/bench.txt; exit 1; }
-	@$(TOOL) benchstat $(wildcard $(BASELINE)) $(OUT)/bench.txt
-	@echo "bench: copy $(OUT)/bench.txt to $(BASELINE) to make it the baseline"
+	@git ls-files '*testdata/bench.txt' | xargs cat > $(OUT)/baseline.txt
+	@$(TOOL) benchstat $(OUT)/baseline.txt $(OUT)/bench.txt
+
+.PHONY: baseline
+baseline: ## write the baselines anew, COUNT (10) times each (PKG=./tsdb for one)
+	@COUNT='$(COUNT)' internal/scripts/baseline.sh $(PKG)
 
 .PHONY: cover
 cover: ## which lines the tests reach, into bin/cover.html
