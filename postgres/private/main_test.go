@@ -102,9 +102,13 @@ func newDir(t testing.TB) string {
 	return dir
 }
 
-// needBinaries skips on a machine without Postgres, unless one was promised.
+// needBinaries skips on a machine without Postgres, unless one was promised, and
+// when time is short: every test here starts servers of its own.
 func needBinaries(t testing.TB) binaries {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
 	bin, err := choose("", places, 0)
 	if errors.Is(err, ErrNoBinaries) && os.Getenv("INVOQ_TEST_REQUIRE") == "" {
 		t.Skip(err)
