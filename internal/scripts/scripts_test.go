@@ -57,8 +57,8 @@ func TestDepsGoesOnWithoutRights(t *testing.T) {
 	}
 	for _, want := range []string{
 		"deps: not root, and sudo would ask for a password: nothing is installed\n",
-		"deps: prometheus is missing: tests that need it skip\n",
-		"deps: chromium is missing: tests that need it skip\n",
+		"deps: prometheus is missing: what needs it does not work, and tests of that skip\n",
+		"deps: chromium is missing: what needs it does not work, and tests of that skip\n",
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("deps.sh does not say %q, but:\n%s", want, out)
