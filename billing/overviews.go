@@ -45,9 +45,9 @@ type overviewState struct {
 	changed  chan struct{} // closed when another state is in force
 }
 
-// NewOverviews returns overviews of the database. Lateness is how late samples
-// may come: days that are older are not read again every time. It does nothing
-// until Run.
+// NewOverviews returns overviews of the database. Lateness is how far before the
+// end of what was counted a window may still change: days that are older are
+// not read again every time. It does nothing until Run.
 func NewOverviews(
 	db OverviewDatabase, lateness time.Duration, log *slog.Logger, now func() time.Time,
 ) *Overviews {

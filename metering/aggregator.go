@@ -28,7 +28,8 @@ type Samples interface {
 	ReturnChanges(map[invoq.TenantName]int64)
 	// NewestSample is the time of the newest sample since the start.
 	NewestSample() int64
-	// Lateness is how late a sample may come.
+	// Lateness is how far behind the newest sample one may lie that still
+	// comes.
 	Lateness() time.Duration
 }
 
@@ -168,10 +169,9 @@ func (a *Aggregator) plan(
 		}
 		watched[tenant] = time.UnixMilli(state.Watched[tenant]).UTC()
 	}
-	// What is older than this was closed by the run before.
 	open := time.Time{}
 	if !state.Until.IsZero() {
-		open = invoq.Window5m.Floor(state.Until.Add(-a.samples.Lateness()))
+		open = openFrom(state.Until, a.samples.Lateness())
 	}
 	if !a.recovered {
 		from := open
@@ -194,6 +194,13 @@ func (a *Aggregator) plan(
 	}
 	slices.SortFunc(jobs, func(x, y job) int { return x.from.Compare(y.from) })
 	return jobs
+}
+
+// openFrom returns the start of the oldest window that samples could still fall
+// into after a run that counted until then: its newest sample may have lain at
+// the start of its last window.
+func openFrom(until time.Time, lateness time.Duration) time.Time {
+	return invoq.Window5m.Floor(until.Add(-invoq.Window5m.Duration() - lateness))
 }
 
 // slotOf returns the start of the five-minute window to which a sample at t

@@ -13,8 +13,8 @@ type Config struct {
 	// Retention is how long raw samples are kept; windows and bills live
 	// longer, in Postgres. At least Lateness plus a day.
 	Retention time.Duration
-	// Lateness is how old a sample may be when it arrives, by the wall clock
-	// and against the newest sample. Windows close after it.
+	// Lateness is how old a sample may be when it arrives, by the wall clock.
+	// Windows close after it.
 	Lateness time.Duration
 	// Ahead is how far a sample may lie in the future. One sample far ahead
 	// would make the TSDB refuse every other tenant's samples as too old.

@@ -76,7 +76,7 @@ func (s *Store) options() *tsdb.Options {
 	// Blocks merge up to a tenth of the retention, as the Prometheus server
 	// has it: few blocks to read, and retention drops no more than a tenth.
 	o.MaxBlockDuration = max(blockRange, min(s.cfg.Retention/10, 31*24*time.Hour)).Milliseconds()
-	o.OutOfOrderTimeWindow = s.cfg.Lateness.Milliseconds()
+	o.OutOfOrderTimeWindow = s.Lateness().Milliseconds()
 	o.WALCompression = compression.Snappy
 	o.SeriesLifecycleCallback = s.series
 	// Start timestamps tell a counter's birth; only this encoding keeps them.
@@ -95,8 +95,9 @@ func (s *Store) Registry() *prometheus.Registry { return s.registry }
 // Retention returns how long raw samples are kept.
 func (s *Store) Retention() time.Duration { return s.cfg.Retention }
 
-// Lateness returns how old a sample may be when it arrives.
-func (s *Store) Lateness() time.Duration { return s.cfg.Lateness }
+// Lateness returns how far behind the newest sample one that is still accepted
+// may lie: the newest may be ahead of the clock that ages are measured by.
+func (s *Store) Lateness() time.Duration { return s.cfg.Lateness + s.cfg.Ahead }
 
 // Querier reads the raw samples of all tenants in [mint, maxt], milliseconds.
 func (s *Store) Querier(mint, maxt int64) (storage.Querier, error) { return s.db.Querier(mint, maxt) }

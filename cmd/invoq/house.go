@@ -71,7 +71,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		return nil
 	})
 	for _, open := range []func(context.Context) error{
-		h.openDatabase, h.openAccess, h.openOverviews, h.openStore, h.openMetering, h.openAPI,
+		h.openDatabase, h.openAccess, h.openStore, h.openMetering, h.openOverviews, h.openAPI,
 	} {
 		if err := open(ctx); err != nil {
 			return err
@@ -180,7 +180,7 @@ func (h *house) openMetering(ctx context.Context) error {
 
 // openOverviews begins to keep the owner's page at hand.
 func (h *house) openOverviews(ctx context.Context) error {
-	h.overviews = billing.NewOverviews(h.db, time.Duration(h.cfg.Lateness), h.log, time.Now)
+	h.overviews = billing.NewOverviews(h.db, h.store.Lateness()+invoq.Window5m.Duration(), h.log, time.Now)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- h.overviews.Run(running) }()
