@@ -11,6 +11,12 @@ import (
 // MaxNameBytes bounds every name: tenant, service, revision, namespace.
 const MaxNameBytes = 128
 
+// Bounds of a service's limits: a pebibyte, and more cores than machines have.
+const (
+	MaxMemoryMB = 1 << 30
+	MaxCPUCores = 1_000_000
+)
+
 // Defaults of a tenant that registers itself by sending samples.
 const (
 	DefaultCurrency = Currency("USD")
@@ -128,6 +134,10 @@ func (s Service) Validate() error {
 	}
 	if s.MemoryLimitMB.Sign() < 0 || s.CPULimitCores.Sign() < 0 {
 		return Errorf(KindUnprocessable, "limits of service %q are negative", s.Name)
+	}
+	if s.MemoryLimitMB.Cmp(NewDecimal(MaxMemoryMB, 0)) > 0 || s.CPULimitCores.Cmp(NewDecimal(MaxCPUCores, 0)) > 0 {
+		return Errorf(KindUnprocessable, "limits of service %q are above %d MB or %d cores", s.Name,
+			MaxMemoryMB, MaxCPUCores)
 	}
 	return nil
 }

@@ -257,3 +257,49 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapInuse)
 }
+
+// What a tenant may call its functions, and how much they may seem to have
+// served, keeps nobody from being counted.
+func TestHostileUsageHoldsNobody(t *testing.T) {
+	r := serve(t)
+	_, keys := r.tenant("acme")
+	_, others := r.tenant("zeta")
+	now := time.Now().Add(-time.Minute).UnixMilli()
+	push := func(key string, v float64, labels ...string) int {
+		t.Helper()
+		body := ingesttest.EncodeSnappy(ingesttest.Series{Labels: labels, Samples: []ingest.Sample{{T: now, V: v}}})
+		return r.ask(key, "POST", "/api/v1/write", body,
+			"Content-Type", "application/x-protobuf", "Content-Encoding", "snappy").status
+	}
+	if got := push(keys[access.Ingest], 1, "__name__", "f_requests_total", "service", "a\x00b"); got != 400 {
+		t.Errorf("a name with NUL: %d, want 400", got)
+	}
+	long := strings.Repeat("ж", 900)
+	for _, name := range []string{"a", "b", "c"} {
+		push(keys[access.Ingest], 4e15, "__name__", "f_requests_total", "pod", name, "service", "huge")
+		push(keys[access.Ingest], 7, "__name__", "f_requests_total", "namespace", long, "revision", long, "service", long+name)
+	}
+	a := r.ask(keys[access.Tenant], "POST", "/api/v1/services",
+		[]byte(`{"name":"huge","memory_limit_mb":"99999999999999"}`), "Content-Type", "application/json")
+	if a.status != 422 {
+		t.Errorf("more memory than there is: %d, want 422: %s", a.status, a.body)
+	}
+	push(others[access.Ingest], 5, "__name__", "f_requests_total", "service", "fine")
+	for range 2 {
+		if a := r.ask(r.owner, "POST", "/api/v1/metrics/aggregate", nil); a.status != 200 || !strings.Contains(a.body, `"held":[]`) {
+			t.Fatalf("aggregate: %d: %s", a.status, a.body)
+		}
+	}
+	usage := func(key string) string {
+		day := time.Now().UTC().Truncate(24 * time.Hour)
+		return r.ask(key, "GET", "/api/v1/usage?window=1d&start="+day.AddDate(0, 0, -1).Format(time.RFC3339)+
+			"&end="+day.AddDate(0, 0, 1).Format(time.RFC3339), nil).body
+	}
+	if got := usage(others[access.Viewer]); !strings.Contains(got, `"invocations":"5"`) {
+		t.Errorf("the other tenant's usage: %s", got)
+	}
+	got := usage(keys[access.Viewer])
+	if !strings.Contains(got, `"invocations":"12000000000000000"`) || strings.Count(got, `"invocations":"7"`) != 3 {
+		t.Errorf("the tenant's own usage: %s", got)
+	}
+}

@@ -130,8 +130,15 @@ func (e ListUsageParamsWindow) Valid() bool {
 
 // Aggregation defines model for Aggregation.
 type Aggregation struct {
-	From  time.Time `json:"from"`
-	Until time.Time `json:"until"`
+	From time.Time `json:"from"`
+
+	// Held Tenants whose usage could not be counted now; the next run tries again.
+	Held []HeldTenant `json:"held"`
+
+	// Uncounted Services that have samples, none of which count: they were counted from series of another kind before,
+	// `profile/prefix`.
+	Uncounted []UncountedService `json:"uncounted"`
+	Until     time.Time          `json:"until"`
 
 	// Windows How many five-minute windows were counted.
 	Windows int `json:"windows"`
@@ -221,6 +228,12 @@ type Health struct {
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// HeldTenant defines model for HeldTenant.
+type HeldTenant struct {
+	Reason string `json:"reason"`
+	Tenant string `json:"tenant"`
+}
 
 // Key defines model for Key.
 type Key struct {
@@ -462,6 +475,18 @@ type TenantChange struct {
 type TenantPage struct {
 	Items []Tenant `json:"items"`
 	Next  string   `json:"next"`
+}
+
+// UncountedService defines model for UncountedService.
+type UncountedService struct {
+	Namespace string `json:"namespace"`
+	Service   string `json:"service"`
+
+	// Source What would count them.
+	//
+	// Example: knative-otel/
+	Source string `json:"source"`
+	Tenant string `json:"tenant"`
 }
 
 // Unpriced defines model for Unpriced.

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -151,5 +153,25 @@ func TestForeignIdsDoNotExist(t *testing.T) {
 	a = r.json(acme[access.Tenant], "POST", "/api/v1/keys", `{"name":"mine","role":"owner"}`)
 	if a.status != http.StatusForbidden && a.status != http.StatusUnprocessableEntity {
 		t.Errorf("a tenant made an owner key: %d %s", a.status, a.body)
+	}
+}
+
+// A server that is told to stop before it has begun to serve does not begin.
+func TestShutdownBeforeServe(t *testing.T) {
+	r := serve(t)
+	for range 50 {
+		s, err := New(r.server.Parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(l) }()
+		if err := errors.Join(s.Shutdown(t.Context()), <-done); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -64,6 +65,10 @@ type Server struct {
 	contract *contract
 	tenants  *tenantNames
 	m        httpMetrics
+
+	mu        sync.Mutex
+	listeners []net.Listener
+	stopped   bool
 }
 
 // New returns a server that does not listen yet. It fails when the contract has
@@ -94,8 +99,16 @@ func New(p Parts) (*Server, error) {
 	return s, nil
 }
 
-// Serve answers requests on the listener until Shutdown, then returns nil.
+// Serve answers requests on the listener until Shutdown, then returns nil; at
+// once when that came first.
 func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	s.listeners = append(s.listeners, l)
+	stopped := s.stopped
+	s.mu.Unlock()
+	if stopped {
+		return closeAll([]net.Listener{l})
+	}
 	if err := s.app.Listener(l); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve http: %w", err)
 	}
@@ -104,8 +117,25 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Shutdown takes no more requests and waits for those under way.
 func (s *Server) Shutdown(ctx context.Context) error {
-	if err := s.app.ShutdownWithContext(ctx); err != nil {
+	s.mu.Lock()
+	s.stopped = true
+	listeners := s.listeners
+	s.mu.Unlock()
+	err := s.app.ShutdownWithContext(ctx)
+	// The library knows no listener that it has not begun to serve.
+	if err := errors.Join(err, closeAll(listeners)); err != nil {
 		return fmt.Errorf("shut down http: %w", err)
 	}
 	return nil
+}
+
+// closeAll closes listeners, some of which may be closed.
+func closeAll(listeners []net.Listener) error {
+	var errs []error
+	for _, l := range listeners {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -105,6 +105,8 @@ func checkLabel(name, value string, lim Limits) error {
 		return &LabelError{InvalidLabel, "label without a name"}
 	case !utf8.ValidString(name) || !utf8.ValidString(value):
 		return &LabelError{InvalidLabel, fmt.Sprintf("label %q is not UTF-8", strings.Clone(name))}
+	case strings.IndexByte(name, 0) >= 0 || strings.IndexByte(value, 0) >= 0:
+		return &LabelError{InvalidLabel, fmt.Sprintf("label %q holds the character NUL", strings.Clone(name))}
 	}
 	return nil
 }

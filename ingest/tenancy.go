@@ -38,6 +38,9 @@ func (t Tenancy) Resolve(ls labels.Labels) invoq.TenantName {
 			tenant = t.Namespaces["*"]
 		}
 		if tenant == "*" {
+			if invoq.ValidateName("tenant", ns) != nil {
+				break // No tenant can have that name.
+			}
 			tenant = invoq.TenantName(strings.Clone(ns))
 		}
 		if tenant != "" {

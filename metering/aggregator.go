@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -59,6 +60,11 @@ type Aggregator struct {
 	// recovered is set once what a restart has forgotten was counted again.
 	recovered bool
 
+	heldMu sync.Mutex
+	held   map[invoq.TenantName]error // by the last run
+	// uncounted are services that were warned of.
+	uncounted map[invoq.ServiceKey]exact.Source
+
 	runs, failures *metrics.Counter
 	seconds        *metrics.Histogram
 	rows           *metrics.Counter
@@ -68,13 +74,17 @@ type Aggregator struct {
 func New(
 	cfg Config, samples Samples, db Database, profiles exact.Profiles, log *slog.Logger, set *metrics.Set,
 ) *Aggregator {
-	return &Aggregator{
+	a := &Aggregator{
 		cfg: cfg, samples: samples, db: db, profiles: profiles, log: log,
 		runs:     set.NewCounter("invoq_aggregation_runs_total"),
 		failures: set.NewCounter("invoq_aggregation_failures_total"),
 		seconds:  set.NewHistogram("invoq_aggregation_duration_seconds"),
 		rows:     set.NewCounter("invoq_aggregation_windows_total"),
+
+		uncounted: map[invoq.ServiceKey]exact.Source{},
 	}
+	set.NewGauge("invoq_aggregation_held_tenants", func() float64 { return float64(a.heldTenants()) })
+	return a
 }
 
 // Report says what a run did.
@@ -83,6 +93,12 @@ type Report struct {
 	Windows int
 	// From and Until bound what was counted; equal when nothing was.
 	From, Until time.Time
+	// Held are tenants whose windows could not be counted or stored, with the
+	// reason. The next run tries again; the others are counted meanwhile.
+	Held map[invoq.TenantName]error
+	// Uncounted are services that have samples, none of which are of their
+	// source, with the source that would count them.
+	Uncounted map[invoq.ServiceKey]exact.Source
 }
 
 // Run counts every window that may have changed since the last run, up to the
@@ -101,6 +117,7 @@ func (a *Aggregator) Run(ctx context.Context, now time.Time) (Report, error) {
 		return Report{}, fmt.Errorf("aggregate usage: %w", err)
 	}
 	a.recovered = true
+	a.tell(report)
 	a.seconds.UpdateDuration(started)
 	a.rows.Add(report.Windows)
 	a.log.Info("aggregated usage", "windows", report.Windows, "from", report.From, "until", report.Until,
@@ -108,32 +125,46 @@ func (a *Aggregator) Run(ctx context.Context, now time.Time) (Report, error) {
 	return report, nil
 }
 
+// run counts what plan says, and marks how far everybody has been counted.
 func (a *Aggregator) run(
-	ctx context.Context,
-	now time.Time,
-	changed map[invoq.TenantName]int64,
+	ctx context.Context, now time.Time, changed map[invoq.TenantName]int64,
 ) (Report, error) {
 	state, err := a.db.MeterState(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	until := invoq.Window5m.Floor(
-		latest(now, time.UnixMilli(a.samples.NewestSample())),
-	).Add(
-		invoq.Window5m.Duration(),
-	)
-	report := Report{From: until, Until: until}
-	for _, job := range a.plan(state, changed, until) {
-		n, err := a.count(ctx, now, state, job, until)
-		if err != nil {
+	newest := latest(now, time.UnixMilli(a.samples.NewestSample()))
+	until := invoq.Window5m.Floor(newest).Add(invoq.Window5m.Duration())
+	r := &run{
+		now: now, until: until, state: state,
+		report: Report{
+			From: until, Until: until,
+			Held: map[invoq.TenantName]error{}, Uncounted: map[invoq.ServiceKey]exact.Source{},
+		},
+	}
+	for _, j := range a.plan(state, changed, until) {
+		if err := a.countOrHold(ctx, r, j); err != nil {
 			return Report{}, err
 		}
-		report.Windows += n
-		if job.from.Before(report.From) {
-			report.From = job.from
+		if j.from.Before(r.report.From) {
+			r.report.From = j.from
 		}
 	}
-	return report, a.db.AggregatedUntil(ctx, until)
+	mark := until
+	if len(r.report.Held) > 0 {
+		mark = state.Until // A restart must find what was held.
+	}
+	if mark.IsZero() {
+		return r.report, nil
+	}
+	return r.report, a.db.AggregatedUntil(ctx, mark)
+}
+
+// run is one run of the aggregation in progress.
+type run struct {
+	now, until time.Time
+	state      postgres.MeterState
+	report     Report
 }
 
 // job is a stretch of time to count for some tenants, or for all.
@@ -218,49 +249,45 @@ func latest(a, b time.Time) time.Time {
 }
 
 // count counts and stores one job, chunk by chunk.
-func (a *Aggregator) count(
-	ctx context.Context, now time.Time, state postgres.MeterState, j job, until time.Time,
-) (windows int, err error) {
+func (a *Aggregator) count(ctx context.Context, r *run, j job) error {
 	sources := map[invoq.ServiceKey]exact.Source{}
-	for key, s := range state.Sources {
+	for key, s := range r.state.Sources {
 		sources[key] = exact.ParseSource(s)
 	}
-	for from := j.from; from.Before(until); {
+	for from := j.from; from.Before(r.until); {
 		to := from.Add(chunk)
-		if to.After(until) {
-			to = until
+		if to.After(r.until) {
+			to = r.until
 		}
+		interval := invoq.Interval{Start: from, End: to}
 		res, err := exact.Compute(ctx, a.samples, a.profiles, exact.Request{
-			Interval:       invoq.Interval{Start: from, End: to},
-			Until:          now,
+			Interval:       interval,
+			Until:          r.now,
 			Tenants:        j.tenants,
 			Sources:        sources,
-			MemoryLimits:   state.MemoryLimits,
-			Watched:        state.Watched,
+			MemoryLimits:   r.state.MemoryLimits,
+			Watched:        r.state.Watched,
 			SkipFirstSight: a.cfg.SkipFirstSight,
 		})
 		if err != nil {
-			return windows, err
+			return err
 		}
 		named := map[invoq.ServiceKey]string{}
 		for key, s := range res.Sources {
 			sources[key] = s
-			state.Sources[key] = s.String()
 			named[key] = s.String()
 		}
 		j.meet(res.Rows)
 		err = a.db.StoreWindows(ctx, postgres.Windows{
-			Interval: invoq.Interval{Start: from, End: to},
-			Tenants:  j.tenants,
-			Rows:     res.Rows,
-			Sources:  named,
-			Watched:  j.watched,
+			Interval: interval, Tenants: j.tenants, Rows: res.Rows, Sources: named, Watched: j.watched,
 		})
 		if err != nil {
-			return windows, err
+			return err
 		}
-		windows += len(res.Rows)
+		maps.Copy(r.state.Sources, named)
+		maps.Copy(r.report.Uncounted, res.Uncounted)
+		r.report.Windows += len(res.Rows)
 		from = to
 	}
-	return windows, nil
+	return nil
 }

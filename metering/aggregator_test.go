@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,8 +50,9 @@ type site struct {
 	cfg   tsdb.Config
 	store *tsdb.Store
 	db    *postgres.DB
-	// broken makes the database refuse windows.
-	broken bool
+	// broken makes the database refuse windows, and refuses those of a tenant.
+	broken  bool
+	refuses invoq.TenantName
 	*metering.Aggregator
 }
 
@@ -95,11 +97,19 @@ type database struct {
 	site *site
 }
 
-var errBroken = errors.New("the database is away")
+// errBroken and errRefused are what the database says.
+var (
+	errBroken  = invoq.Errorf(invoq.KindUnavailable, "the database is away")
+	errRefused = errors.New("the database refuses a value")
+)
 
 func (d database) StoreWindows(ctx context.Context, w postgres.Windows) error {
+	refused := slices.ContainsFunc(w.Rows, func(u invoq.Usage) bool { return u.Tenant == d.site.refuses })
 	if d.site.broken {
 		return errBroken
+	}
+	if refused {
+		return errRefused
 	}
 	return d.DB.StoreWindows(ctx, w)
 }
@@ -204,4 +214,29 @@ func TestDatabaseAway(t *testing.T) {
 	s.broken = false
 	s.run()
 	s.stored("after the failure", "acme 11:55 10")
+}
+
+// What one tenant sent keeps nobody else from being counted, and is counted
+// itself once it can be, also by another process.
+func TestHeldTenant(t *testing.T) {
+	s := newSite(t)
+	s.refuses = "evil"
+	for _, tenant := range []string{"acme", "evil", "zeta"} {
+		s.write(tenant, noon.Add(-time.Minute), 10)
+	}
+	for range 2 {
+		report, err := s.Run(t.Context(), s.now)
+		if err != nil || len(report.Held) != 1 || !errors.Is(report.Held["evil"], errRefused) {
+			t.Fatalf("held %v, error %v", report.Held, err)
+		}
+		s.stored("while one is held", "acme 11:55 10", "zeta 11:55 10")
+		s.now = s.now.Add(3 * time.Hour)
+		s.write("acme", s.now.Add(-time.Minute), 10)
+	}
+	s.run()
+	s.stop()
+	s.refuses = ""
+	s.start()
+	s.run()
+	s.stored("after a restart", "acme 11:55 10", "evil 11:55 10", "zeta 11:55 10")
 }

@@ -195,9 +195,9 @@ func (db *DB) MeterState(ctx context.Context) (MeterState, error) {
 // readServices learns by which series each service is counted, and its memory.
 func (st *MeterState) readServices(ctx context.Context, tx pgx.Tx) error {
 	rows, _ := tx.Query(ctx, `
-		SELECT t.name, s.namespace, s.name, s.source, (s.memory_limit_mb * 1048576)::bigint
+		SELECT t.name, s.namespace, s.name, s.source, (least(s.memory_limit_mb, @most) * 1048576)::bigint
 		FROM services s
-		JOIN tenants t ON t.id = s.tenant_id`)
+		JOIN tenants t ON t.id = s.tenant_id`, pgx.NamedArgs{"most": invoq.MaxMemoryMB})
 	var key invoq.ServiceKey
 	var source string
 	var bytes int64

@@ -2,6 +2,7 @@ package exact_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -208,5 +209,64 @@ func TestComputeKnative(t *testing.T) {
 		15s METRIC_bucket{k8s_namespace_name="prod",kn_service_name="waiter",kn_revision_name="waiter-00001",k8s_pod_name="waiter-00001-abc",http_response_status_code="200",le="+Inf"} 1 4
 		15s http_server_request_duration_seconds_count{k8s_namespace_name="prod",kn_service_name="waiter",service_name="waiter",k8s_pod_name="waiter-00001-abc"} 2 5`,
 			"METRIC", metric), fmt.Sprintf(want, "250 p95=475"))
+	}
+}
+
+var hasInvocations = regexp.MustCompile(`^.* invocations=\S+`)
+
+// A service goes on being counted while its cluster is upgraded, each pod by the
+// names of its version; what stands behind a proxy is not counted again.
+func TestComputeSources(t *testing.T) {
+	oc := exact.Source{Profile: "knative-oc"}
+	key := invoq.ServiceKey{Tenant: "acme", Namespace: "n", Service: "f"}
+	s := tsdbtest.Open(t)
+	tsdbtest.Load(t, s, "acme", 15*time.Second, `
+		15s revision_app_request_count{namespace_name="n",service_name="f",revision_name="r",pod_name="a"} 1 2 3
+		15s kn_serving_invocation_duration_seconds_count{k8s_namespace_name="n",kn_service_name="f",kn_revision_name="r",k8s_pod_name="b"} 100 200 300
+		15s http_requests_total{namespace="n",job="kubernetes-pods",pod="a"} 1 2 3
+		15s redis_memory_usage_bytes{namespace="n",service="redis",pod="a"} 5 5 5
+		15s container_memory_working_set_bytes{namespace="n",pod="a",container="user"} 1048576 1048576 1048576
+		15s revision_app_request_latencies_sum{namespace_name="n",service_name="f",revision_name="r",pod_name="a"} 1000 2000 3000`)
+	res := compute(t, s, 1, func(r *exact.Request) {
+		r.Watched = map[invoq.TenantName]int64{"acme": 1}
+		r.Sources = map[invoq.ServiceKey]exact.Source{key: oc}
+	})
+	want := []string{"12:00 acme/f r invocations=303 duration_ms=3000 mb_ms=3000 cold_starts=2"}
+	if diff := cmp.Diff(want, lines(res.Rows)); diff != "" {
+		t.Error("rows (-want +got):\n" + diff)
+	}
+	if diff := cmp.Diff(map[invoq.ServiceKey]exact.Source{key: oc}, res.Sources); diff != "" {
+		t.Error("sources (-want +got):\n" + diff)
+	}
+	if len(res.Uncounted) != 0 {
+		t.Errorf("uncounted: %v", res.Uncounted)
+	}
+}
+
+// A service whose source has fallen silent while another speaks is named.
+func TestComputeUncounted(t *testing.T) {
+	key := invoq.ServiceKey{Tenant: "acme", Namespace: "n", Service: "f"}
+	s := tsdbtest.Open(t)
+	tsdbtest.Load(t, s, "acme", 15*time.Second,
+		`15s revision_app_request_count{namespace_name="n",service_name="f",revision_name="r",pod_name="a"} 1 2 3`)
+	res := compute(t, s, 1, func(r *exact.Request) {
+		r.Sources = map[invoq.ServiceKey]exact.Source{key: {Profile: "plain", Prefix: "f"}}
+	})
+	want := map[invoq.ServiceKey]exact.Source{key: {Profile: "knative-oc"}}
+	if diff := cmp.Diff(want, res.Uncounted); diff != "" || len(res.Rows) != 0 {
+		t.Errorf("%d rows, uncounted (-want +got):\n%s", len(res.Rows), diff)
+	}
+}
+
+// Sums stay exact beyond what 64 bits hold.
+func TestComputeHugeCounters(t *testing.T) {
+	s := tsdbtest.Open(t)
+	tsdbtest.Load(t, s, "acme", 15*time.Second, `
+		15s f_requests_total{service="f",pod="a"} 4e15
+		15s f_requests_total{service="f",pod="b"} 4e15
+		15s f_requests_total{service="f",pod="c"} 4e15`)
+	got := compute(t, s, 1, nil).Rows[0].Invocations
+	if want := invoq.NewDecimal(12, 15); !got.Equal(want) {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -9,8 +9,8 @@ import (
 
 // The counting rule's constants, see the package comment.
 const (
-	// BirthAge is how long before a tenant was first watched a process may
-	// have started and still count from zero.
+	// BirthAge is how long before it was first seen a process may have started
+	// and still count from zero.
 	BirthAge = time.Hour
 	// FirstSight is how long a tenant counts as newly watched.
 	FirstSight = 10 * time.Minute
@@ -66,6 +66,9 @@ const (
 type births struct {
 	// watched is when the tenant's first sample came, in milliseconds.
 	watched int64
+	// targetSince is when the counter's process was first heard of, in
+	// milliseconds; 0 when it tells no start.
+	targetSince int64
 	// skipFirstSight counts nothing for untold births of newly watched tenants.
 	skipFirstSight bool
 }
@@ -73,6 +76,14 @@ type births struct {
 // of says how a counter's first sample came to be.
 func (b births) of(s sample) birth {
 	switch {
+	case s.start != 0 && !s.told && b.targetSince != 0:
+		// What the first scrape of an old process shows was before us. A
+		// counter that appears in a later one has counted from zero since.
+		firstScrape := s.t <= b.targetSince+startJitter.Milliseconds()
+		if firstScrape && s.start < b.targetSince-BirthAge.Milliseconds() {
+			return bornBefore
+		}
+		return bornTold
 	case s.start != 0 && s.start < b.watched-BirthAge.Milliseconds():
 		return bornBefore
 	case s.start != 0:
@@ -137,14 +148,18 @@ func (c *counter) next(s sample) (step, bool) {
 // restarted reports whether the process began anew since the last sample
 // although the counter did not fall.
 func (c *counter) restarted(s sample) bool {
-	if s.start == 0 || c.prev.start == 0 {
+	if s.start == 0 {
 		return false
 	}
-	if s.told && c.prev.told {
+	if s.told {
 		return s.start > c.prev.start && s.start >= c.prev.t
 	}
 	// A start computed by an exporter wanders by clock steps; a restart moves
-	// it past the last sample.
+	// it past the last sample. That alone must do where the start before is not
+	// known, after a long silence.
 	jitter := startJitter.Milliseconds()
+	if c.prev.start == 0 {
+		return s.start > c.prev.t+jitter
+	}
 	return s.start > c.prev.start+jitter && s.start > c.prev.t-jitter
 }

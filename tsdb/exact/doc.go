@@ -13,12 +13,14 @@
 //
 //   - growth: v(i) − v(i−1) when it did not fall.
 //   - restart: when it fell, or when its start (told with the sample, or by the
-//     target's process_start_time_seconds) moved on, all of v(i) is new.
-//   - birth: the first sample of a series that the TSDB has never held counts
-//     from zero. When its start is told and lies more than BirthAge before the
-//     tenant was first watched, it counts as nothing: that usage was before us.
-//     When nobody tells the start, it counts, and while the tenant is newly
-//     watched (FirstSight) it is also reported as assumed.
+//     process_start_time_seconds of the same scraped process) moved on, all of
+//     v(i) is new.
+//   - birth: the first sample of a series that the TSDB holds counts from zero.
+//     When its start is told and lies more than BirthAge before its process (or,
+//     where no process is known, its tenant) was first seen, and this is the
+//     first scrape of it, it counts as nothing: that usage was before us. When
+//     nobody tells the start, it counts, and while the tenant is newly watched
+//     (FirstSight) it is also reported as assumed.
 //   - end: a stale marker or silence ends a series; nothing is carried on.
 //
 // A growth belongs to the instant of the sample that shows it, and a sample at
@@ -39,5 +41,6 @@
 // Requests between the last scrape and a pod's end are in no sample. Each
 // window says how many pod-seconds of it went unseen, see gaps.go.
 //
-// Which series mean what is data: profiles.yaml.
+// Which series mean what is data: profiles.yaml. A pod is counted by one
+// profile, and a service by one group of them.
 package exact

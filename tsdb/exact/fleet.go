@@ -1,7 +1,8 @@
 package exact
 
 import (
-	"math/bits"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -38,6 +39,7 @@ func ParseSource(s string) Source {
 type service struct {
 	key    invoq.ServiceKey
 	source Source // zero until its first series is counted
+	group  string // of the source's profile
 }
 
 // revision collects what one revision used, slot by slot.
@@ -46,9 +48,13 @@ type revision struct {
 	name    string
 	slots   []slot
 	pods    map[string]*pod
-	// chosen is what fills each role, by role name.
-	chosen map[string]choice
+	// chosen is what fills each role of a profile.
+	chosen map[place]choice
 }
+
+// place is a role of a profile: pods of one revision may follow different
+// profiles of a group, as while a cluster is upgraded.
+type place struct{ role, profile string }
 
 // choice is a family of a profile's role, and the prefix it was met with.
 type choice struct {
@@ -58,9 +64,9 @@ type choice struct {
 
 // slot is one five-minute window of a revision, in integer units.
 type slot struct {
-	invocations, errors, coldStarts int64 // thousandths
-	assumed                         int64 // thousandths
-	durationNs, cpuNs, unmeasuredNs int64
+	invocations, errors, coldStarts uint128 // thousandths
+	assumed                         uint128 // thousandths
+	durationNs, cpuNs, unmeasuredNs uint128
 	// byteNs is twice Σ duration growth × memory: the mean of two gauges
 	// without its halving.
 	byteNs   uint128
@@ -73,6 +79,8 @@ type slot struct {
 // pod is one instance of a revision.
 type pod struct {
 	node *node
+	// profile counts its invocations; nil until one does.
+	profile *Profile
 	// memory is the pod's own gauge; nil means the node's.
 	memory *gauge
 	times  []int64 // of samples of its invocation counters, unsorted
@@ -83,12 +91,11 @@ type pod struct {
 }
 
 // node is what a pod name or an instance stands for in series that know no
-// service: a process start, a container's memory and CPU.
+// service: a container's memory and CPU.
 type node struct {
-	starts []point
 	memory gauge
-	// owners are the revisions whose pods run here. With more than one,
-	// nothing joined by pod can be told apart, and nothing is.
+	// owners are the revisions whose invocations are counted here. With more
+	// than one, nothing joined by pod can be told apart, and nothing is.
 	owners []*revision
 }
 
@@ -114,17 +121,14 @@ func (n *node) own(r *revision) {
 	n.owners = append(n.owners, r)
 }
 
-// startAt returns when the process running at t began, in milliseconds, or 0:
-// by the last start told at or before t, else the first one after it.
-func (n *node) startAt(t int64) int64 {
-	start := 0.0
-	for _, p := range n.starts {
-		if p.t > t && start != 0 {
-			break
-		}
-		start = p.v
+// followsOther reports whether the pod's requests are counted by another profile,
+// or by one of another group under another service's name: what is behind a
+// proxy that counts is not counted again.
+func (d *pod) followsOther(p *Profile) bool {
+	if d.profile != nil {
+		return d.profile != p
 	}
-	return int64(start * 1000)
+	return slices.ContainsFunc(d.node.owners, func(r *revision) bool { return r.service.group != p.group() })
 }
 
 // Labels under which series that name no service name their pod.
@@ -151,6 +155,7 @@ type fleet struct {
 	services  map[invoq.ServiceKey]*service
 	revisions map[revisionKey]*revision
 	nodes     map[string]*node
+	targets   targets
 	order     []*revision
 }
 
@@ -167,6 +172,7 @@ func newFleet(slots int) *fleet {
 		services:  map[invoq.ServiceKey]*service{},
 		revisions: map[revisionKey]*revision{},
 		nodes:     map[string]*node{},
+		targets:   targets{},
 	}
 }
 
@@ -193,8 +199,8 @@ func (f *fleet) revisionOf(p *Profile, prefix string, ls labels.Labels) *revisio
 		Tenant: invoq.TenantName(
 			ls.Get(ingest.TenantLabel),
 		),
-		Namespace: first(ls, p.Namespace),
-		Service:   name,
+		Namespace: shortName(first(ls, p.Namespace)),
+		Service:   shortName(name),
 	}
 	// Labels may point into a file that is unmapped once the reader is closed:
 	// what is kept is cloned.
@@ -204,7 +210,7 @@ func (f *fleet) revisionOf(p *Profile, prefix string, ls labels.Labels) *revisio
 		s = &service{key: key}
 		f.services[key] = s
 	}
-	rev := first(ls, p.Revision)
+	rev := shortName(first(ls, p.Revision))
 	if rev == "" {
 		rev = invoq.DefaultRevision
 	}
@@ -215,12 +221,23 @@ func (f *fleet) revisionOf(p *Profile, prefix string, ls labels.Labels) *revisio
 			service: s, name: rev,
 			slots:  make([]slot, f.slots),
 			pods:   map[string]*pod{},
-			chosen: map[string]choice{},
+			chosen: map[place]choice{},
 		}
 		f.revisions[revisionKey{s, rev}] = r
 		f.order = append(f.order, r)
 	}
 	return r
+}
+
+// shortName returns a name that can be stored: one that is too long keeps its
+// beginning and becomes unlike others by a part of its hash.
+func shortName(s string) string {
+	if len(s) <= invoq.MaxNameBytes {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	tail := "~" + hex.EncodeToString(sum[:8])
+	return strings.ToValidUTF8(s[:invoq.MaxNameBytes-len(tail)], "") + tail
 }
 
 // podOf returns the pod of the revision that a series belongs to.
@@ -229,23 +246,21 @@ func (f *fleet) podOf(r *revision, p *Profile, ls labels.Labels) *pod {
 	if known := r.pods[name]; known != nil {
 		return known
 	}
-	n := f.node(nodeKey(string(r.service.key.Tenant), r.service.key.Namespace, name))
-	n.own(r)
-	d := &pod{node: n}
+	d := &pod{node: f.node(nodeKey(string(r.service.key.Tenant), r.service.key.Namespace, name))}
 	r.pods[strings.Clone(name)] = d
 	return d
 }
 
 // accepts reports whether the use counts for the revision: its service is (or
-// now becomes) counted by the use's profile and prefix, and no preferred family
-// fills the role already. Loosely, another prefix of the profile may fill a
-// role that the service's own prefix leaves empty.
+// now becomes) counted by the use's profile or one of its group, and no
+// preferred family fills the role already. Loosely, another prefix of the
+// profile may fill a role that the service's own prefix leaves empty.
 func (r *revision) accepts(role role, u use, loosely bool) bool {
 	s := r.service
 	if s.source == (Source{}) {
-		s.source = Source{u.profile.Name, u.prefix}
+		s.source, s.group = Source{u.profile.Name, u.prefix}, u.profile.group()
 	}
-	if s.source.Profile != u.profile.Name {
+	if s.group != u.profile.group() {
 		return false
 	}
 	// A family known by its whole name goes with any prefix.
@@ -253,23 +268,22 @@ func (r *revision) accepts(role role, u use, loosely bool) bool {
 	if foreign && !loosely {
 		return false
 	}
-	filled := choice{u.choice, u.prefix}
-	chosen, ok := r.chosen[role.name]
+	at, filled := place{role.name, u.profile.Name}, choice{u.choice, u.prefix}
+	chosen, ok := r.chosen[at]
 	if !ok {
-		r.chosen[role.name] = filled
+		r.chosen[at] = filled
 		return true
 	}
 	return chosen == filled
 }
 
-// uint128 is an unsigned integer of 128 bits; sums beyond it wrap, which takes
-// an exabyte of memory for a century.
-type uint128 struct{ hi, lo uint64 }
-
-// addProduct adds a × b, exactly.
-func (u *uint128) addProduct(a, b uint64) {
-	hi, lo := bits.Mul64(a, b)
-	var carry uint64
-	u.lo, carry = bits.Add64(u.lo, lo, 0)
-	u.hi, _ = bits.Add64(u.hi, hi, carry)
+// counts reports whether something fills the role for one of the profiles; nil
+// means any of them.
+func (r *revision) counts(role role, profiles map[string]bool) bool {
+	for at := range r.chosen {
+		if at.role == role.name && (profiles == nil || profiles[at.profile]) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package exact
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // profiles.yaml
 	"errors"
 	"fmt"
@@ -21,6 +22,10 @@ var builtinProfiles []byte
 type Profile struct {
 	Name  string `yaml:"name"`
 	About string `yaml:"about"`
+	// Group joins profiles of one emitter's versions: a service that is counted
+	// by one of them is counted by all, each pod by that of its version.
+	// Without a group, a profile is its own.
+	Group string `yaml:"group"`
 	// Service, Revision, Namespace and Pod are labels, the first that is not
 	// empty counts.
 	Service   []string `yaml:"service"`
@@ -95,6 +100,20 @@ func ParseProfiles(b []byte) (Profiles, error) {
 		}
 	}
 	return ps, nil
+}
+
+// group returns the profile's group.
+func (p *Profile) group() string { return cmp.Or(p.Group, p.Name) }
+
+// groupOf returns the group of the profile of that name; a profile that is gone
+// is a group by itself.
+func (ps Profiles) groupOf(name string) string {
+	for _, p := range ps {
+		if p.Name == name {
+			return p.group()
+		}
+	}
+	return name
 }
 
 // compile checks the profile and prepares its expressions.

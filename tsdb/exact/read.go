@@ -15,8 +15,7 @@ import (
 
 // lookback is how far before the interval the first read reaches to find each
 // series' last sample. Most series have one there; the rest are looked for as
-// far back as samples are kept, so that no gap is long enough to make a series
-// look new.
+// far back as samples are kept, so that no shorter gap makes a series look new.
 const lookback = int64(5 * 60 * 1000) // milliseconds
 
 // Samples are the raw samples: the embedded TSDB, or anything that reads like it.

@@ -2,7 +2,6 @@ package exact
 
 import (
 	"cmp"
-	"math/big"
 	"slices"
 	"time"
 
@@ -36,16 +35,17 @@ func (d *pod) foldLatency(slots []slot) {
 
 // result turns the slots into rows, sorted.
 func (c *computation) result() Result {
-	res := Result{Sources: map[invoq.ServiceKey]Source{}}
+	res := Result{Sources: map[invoq.ServiceKey]Source{}, Uncounted: c.turnedAway}
 	slices.SortFunc(c.fleet.order, func(a, b *revision) int {
 		x, y := a.service.key, b.service.key
 		return cmp.Or(cmp.Compare(x.Tenant, y.Tenant), cmp.Compare(x.Namespace, y.Namespace),
 			cmp.Compare(x.Service, y.Service), cmp.Compare(a.name, b.name))
 	})
 	for _, r := range c.fleet.order {
-		if _, counted := r.chosen[invocationsRole.name]; !counted {
+		if !r.counts(invocationsRole, nil) {
 			continue // Memory or CPU of something that serves nothing.
 		}
+		delete(res.Uncounted, r.service.key)
 		res.Sources[r.service.key] = r.service.source
 		for i := range r.slots {
 			if s := &r.slots[i]; s.seen || s.gapMs > 0 {
@@ -67,39 +67,29 @@ func (r *revision) row(s *slot, start time.Time) invoq.Usage {
 		Service:   key.Service,
 		Revision:  r.name,
 		Quantities: invoq.Quantities{
-			Invocations: thousandths(s.invocations),
-			DurationMs:  nanosAsMs(s.durationNs),
+			Invocations: s.invocations.scaled(thousandth),
+			DurationMs:  s.durationNs.scaled(nanoAsMs),
 			MBMs:        s.byteNs.mbMs(),
-			CPUMs:       nanosAsMs(s.cpuNs),
-			ColdStarts:  thousandths(s.coldStarts),
-			Errors:      thousandths(s.errors),
+			CPUMs:       s.cpuNs.scaled(nanoAsMs),
+			ColdStarts:  s.coldStarts.scaled(thousandth),
+			Errors:      s.errors.scaled(thousandth),
 		},
 		Latency:      s.latency,
 		MaxMemoryMB:  megabytes(s.maxBytes),
-		GapSeconds:   thousandths(s.gapMs),
-		Assumed:      thousandths(s.assumed),
-		UnmeasuredMs: nanosAsMs(s.unmeasuredNs),
+		GapSeconds:   invoq.NewDecimal(s.gapMs, thousandth),
+		Assumed:      s.assumed.scaled(thousandth),
+		UnmeasuredMs: s.unmeasuredNs.scaled(nanoAsMs),
 	}
 }
 
-// thousandths returns n ÷ 1000; counts and seconds are kept in thousandths.
-func thousandths(n int64) invoq.Decimal { return invoq.NewDecimal(n, -3) }
-
-// nanosAsMs returns nanoseconds as milliseconds, exactly.
-func nanosAsMs(n int64) invoq.Decimal { return invoq.NewDecimal(n, -6) }
+// Powers of ten from what slots hold to what windows say: counts are kept in
+// thousandths, times in nanoseconds and said in milliseconds.
+const (
+	thousandth = -3
+	nanoAsMs   = -6
+)
 
 // megabytes returns bytes ÷ 2^20, to three places: it is shown, not billed.
 func megabytes(bytes int64) invoq.Decimal {
 	return invoq.NewDecimal(bytes, 0).Quo(invoq.NewDecimal(1<<20, 0), 3)
-}
-
-// mbMs returns half of u byte·ns as MB·ms (2^20 bytes × 10^6 ns).
-func (u uint128) mbMs() invoq.Decimal {
-	if u == (uint128{}) {
-		return invoq.Decimal{}
-	}
-	n := new(big.Int).SetUint64(u.hi)
-	n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(u.lo))
-	whole := invoq.MustDecimal(n.String())
-	return whole.Quo(invoq.NewDecimal(1<<21, 0), mbMsPlaces+6).Scale(-6).Round(mbMsPlaces)
 }
