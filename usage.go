@@ -141,11 +141,9 @@ type Latency struct {
 	Counts []int64
 }
 
-// Observe adds n invocations to the bucket with the given upper bound.
+// Observe adds n invocations to the bucket with the given upper bound. An empty
+// bucket matters, too: the next one begins where it ends.
 func (l *Latency) Observe(upperMs float64, n int64) {
-	if n == 0 {
-		return
-	}
 	i, found := slices.BinarySearch(l.UpperMs, upperMs)
 	if !found {
 		l.UpperMs = slices.Insert(l.UpperMs, i, upperMs)

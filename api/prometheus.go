@@ -91,10 +91,10 @@ func (s *Server) promSeries(c *fiber.Ctx) error {
 		c,
 		f,
 		func(ctx context.Context, q storage.Querier, matchers [][]*labels.Matcher, limit int) error {
-			hints := &storage.SelectHints{Func: "series", Limit: limit}
 			var sets []storage.SeriesSet
 			for _, ms := range matchers {
-				sets = append(sets, q.Select(ctx, true, hints, ms...))
+				// Hints would replace the querier's range by theirs.
+				sets = append(sets, q.Select(ctx, true, nil, ms...))
 			}
 			set := storage.NewMergeSeriesSet(sets, limit, storage.ChainedSeriesMerge)
 			for set.Next() && len(found) < limit {

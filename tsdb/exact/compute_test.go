@@ -270,3 +270,22 @@ func TestComputeHugeCounters(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// Percentiles are those of PromQL's histogram_quantile, also when all
+// invocations fall into one bucket that is not the first.
+func TestComputeLatency(t *testing.T) {
+	s := tsdbtest.Open(t)
+	tsdbtest.Load(t, s, "acme", 15*time.Second, `
+		15s w_requests_total{service="w",pod="a"} 10
+		15s w_request_duration_seconds_bucket{service="w",pod="a",le="0.25"} 0
+		15s w_request_duration_seconds_bucket{service="w",pod="a",le="0.5"} 0
+		15s w_request_duration_seconds_bucket{service="w",pod="a",le="1"} 10
+		15s w_request_duration_seconds_bucket{service="w",pod="a",le="+Inf"} 10`)
+	got := lines(compute(t, s, 1, func(r *exact.Request) {
+		r.Watched = map[invoq.TenantName]int64{"acme": 1}
+	}).Rows)
+	// 0.5 + 0.5 × 5/10 and 0.5 + 0.5 × 9.5/10 seconds.
+	if diff := cmp.Diff([]string{"12:00 acme/w default invocations=10 p50=750 p95=975"}, got); diff != "" {
+		t.Error("rows (-want +got):\n" + diff)
+	}
+}

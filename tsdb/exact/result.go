@@ -21,11 +21,14 @@ func (d *pod) foldLatency(slots []slot) {
 	slices.Sort(uppers)
 	for i := range slots {
 		below := int64(0)
-		for _, u := range uppers {
+		for k, u := range uppers {
 			// Buckets are cumulative. One that grew less than the one below it
 			// was cut by a scrape in between; it adds nothing.
 			cumulative := d.buckets[u][i] / int64(perCount)
 			if n := cumulative - below; n > 0 {
+				if k > 0 {
+					slots[i].latency.Observe(uppers[k-1], 0) // Where this one begins.
+				}
 				slots[i].latency.Observe(u, n)
 				below = cumulative
 			}
