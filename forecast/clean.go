@@ -9,7 +9,7 @@ import (
 // standard deviations off it a lone value must be to count as one.
 const (
 	outlierCycles = 4
-	outlierSpread = 5
+	outlierSpread = 3.5
 )
 
 // replaceOutliers returns y with lone outliers replaced by what their phase of
@@ -17,8 +17,9 @@ const (
 // in the four cycles before (after, at the start); the spread is the median
 // absolute deviation of all values from theirs, times 1.4826 to make it a
 // standard deviation under normality. A value is replaced when it is more than
-// five spreads off and at most one of its four neighbours is off on the same
-// side: a level shift or a burst stays. Returns y itself when nothing is off.
+// 3.5 spreads off and at most one of its four neighbours is half as far off on
+// the same side: a level shift, a burst or a broad peak stays. Returns y itself
+// when nothing is off.
 func replaceOutliers(y []float64, cycles []int) []float64 {
 	m := cycleAt(cycles, len(y), outlierCycles)
 	if len(cycles) > 0 && m == 1 {
@@ -36,7 +37,7 @@ func replaceOutliers(y []float64, cycles []int) []float64 {
 	}
 	var out []float64
 	for t, r := range resid {
-		if math.Abs(r) <= limit || neighboursOff(resid, t, limit) > 1 {
+		if math.Abs(r) <= limit || neighboursOff(resid, t, limit/2) > 1 {
 			continue
 		}
 		if out == nil {

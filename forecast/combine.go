@@ -8,8 +8,8 @@ import (
 // Weights of a combination.
 const (
 	// weightPower is how sharply a weight falls with validation error: twice the
-	// error of the best gives a sixteenth of its weight.
-	weightPower = 4
+	// error of the best gives a thirtieth of its weight.
+	weightPower = 5
 	// foldDecay discounts each older fold in the weights.
 	foldDecay = 0.9
 	// relativeShare is the weight of symmetric relative errors against scaled

@@ -7,7 +7,7 @@ const (
 	maxFolds = 20
 	// weighFolds is how many of the latest decide the weights; the others only
 	// tell the spread of errors.
-	weighFolds = 5
+	weighFolds = 8
 	// A fold must leave at least this share of the history, and this many values,
 	// before it.
 	leastShareNum, leastShareDen = 2, 5

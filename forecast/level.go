@@ -45,12 +45,12 @@ func newLeveller(in *input, all []candidate, f folds) leveller {
 		for _, c := range all {
 			l.by = append(l.by, c)
 		}
-		l.weigh(in, f, weightPower)
+		l.weigh(in, f)
 		return l
 	case len(in.cycles) > 0 && tests < enoughTests && f.count() > 0:
 		l := leveller{by: recruit(in, all, persistent, f)}
 		l.share = min(1, (enoughTests-tests)/(enoughTests-fewTests))
-		l.weigh(in, f, 1)
+		l.weigh(in, f)
 		return l
 	}
 	return leveller{}
@@ -74,7 +74,7 @@ next:
 }
 
 // weigh sets weights by the absolute error of the total over the folds.
-func (l *leveller) weigh(in *input, f folds, power float64) {
+func (l *leveller) weigh(in *input, f folds) {
 	errs := make([]float64, len(l.by))
 	decay := 1.0
 	for i := f.count() - 1; i >= max(0, f.count()-weighFolds); i-- {
@@ -88,9 +88,6 @@ func (l *leveller) weigh(in *input, f folds, power float64) {
 		}
 	}
 	setWeights(l.by, errs)
-	for k := range l.by {
-		l.by[k].weight = math.Pow(l.by[k].weight, power/weightPower)
-	}
 }
 
 // apply moves a path from an origin towards the median of the totals.

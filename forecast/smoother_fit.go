@@ -8,7 +8,7 @@ const (
 	// long before, and the cost of a fit stays bounded.
 	fitWindow = 2000
 	// evalsPerParam bounds the error evaluations of a fit.
-	evalsPerParam = 30
+	evalsPerParam = 20
 )
 
 // bounds: the damping factor lies between leastPhi and mostPhi (FPP3, section
