@@ -5,11 +5,11 @@ import "math"
 // setDrift guards against the level moving further than the few folds of a long
 // horizon have shown. The prior is a random walk of the level, with the steps
 // that the means of whole cycles really took from one to the next; it counts
-// driftPrior against the squared number of independent horizons validated, so
+// driftPrior against the cubed number of independent horizons validated, so
 // it rules a 30-day forecast from three months and vanishes after ten folds.
 func (s *Spread) setDrift(in *input, f folds, path []float64) {
 	tests := f.independent()
-	s.DriftShare = driftPrior / (driftPrior + tests*tests)
+	s.DriftShare = driftPrior / (driftPrior + tests*tests*tests)
 	block := 1
 	if m := in.mainCycle(); f.horizon >= 2*m {
 		block = m
@@ -72,6 +72,17 @@ func (s *Spread) widen(step int) float64 {
 		return 1
 	}
 	return math.Sqrt(((1-s.DriftShare)*seen + s.DriftShare*prior) / seen)
+}
+
+// bounds are the four knots at a step, as distances from the forecast: unit is
+// the size of errors there, drift left out.
+func (s *Spread) bounds(step int, unit float64) [4]float64 {
+	wide := s.widen(step)
+	narrow := 1 + drift80*(wide-1)
+	k := s.Knots
+	k[0], k[3] = k[0]*unit*wide, k[3]*unit*wide
+	k[1], k[2] = k[1]*unit*narrow, k[2]*unit*narrow
+	return k
 }
 
 // poolAdjacent makes means non-decreasing by pooling neighbours that fall. Source:

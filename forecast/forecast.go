@@ -124,9 +124,8 @@ func finish(in *input, path []float64, state State, warnings []string) *Forecast
 	}
 	f.sampler = newSampler(in, path, state.Spread)
 	for i, v := range path {
-		unit := f.sampler.unit[i]
-		for k := range r {
-			r[k][i] = v + unit*state.Spread.Knots[k]
+		for k, off := range f.sampler.bounds[i] {
+			r[k][i] = v + off
 			if in.nonneg {
 				r[k][i] = math.Max(0, r[k][i])
 			}

@@ -8,26 +8,26 @@ import (
 
 // sampler draws paths around a forecast. A path is
 //
-//	value = forecast + unit·knot(g)
+//	value = forecast + error(g)
 //
 // where g is a standard normal per step, correlated along the path by a
-// first-order autoregression and a part common to the whole path, and knot maps
+// first-order autoregression and a part common to the whole path, and error maps
 // its quantiles to those of the errors seen. So each step keeps the forecast's
 // own intervals, and sums keep the way errors add up.
 type sampler struct {
 	in     *input
-	path   []float64 // scaled
-	unit   []float64 // size of errors at each step, drift included
+	path   []float64    // scaled
+	bounds [][4]float64 // 2.5, 10, 90, 97.5 % of the errors at each step
 	spread Spread
 }
 
 func newSampler(in *input, path []float64, s Spread) sampler {
-	unit := make([]float64, len(path))
+	bounds := make([][4]float64, len(path))
 	base := in.start + int64(len(in.y))
 	for i, v := range path {
-		unit[i] = s.unit(i, base+int64(i), v) * s.widen(i)
+		bounds[i] = s.bounds(i, s.unit(i, base+int64(i), v))
 	}
-	return sampler{in: in, path: slices.Clone(path), unit: unit, spread: s}
+	return sampler{in: in, path: slices.Clone(path), bounds: bounds, spread: s}
 }
 
 // Paths draws n sample paths of the horizon, in the caller's unit. The same
@@ -51,7 +51,7 @@ func (s *sampler) draw(r *rand.Rand, out []float64) {
 	fresh := math.Sqrt(1 - rho*rho)
 	g := r.NormFloat64()
 	for i, v := range s.path {
-		out[i] = v + s.unit[i]*s.spread.knot(common+own*g)
+		out[i] = v + errorAt(s.bounds[i], common+own*g)
 		if s.in.nonneg && out[i] < 0 {
 			out[i] = 0
 		}
@@ -59,12 +59,12 @@ func (s *sampler) draw(r *rand.Rand, out []float64) {
 	}
 }
 
-// knot is the error quantile at a standard normal value: linear between the
-// median (no error) and the 80 and 95 % bounds, and beyond.
-func (s *Spread) knot(g float64) float64 {
-	lo, hi := s.Knots[2], s.Knots[3]
+// errorAt is the error at a standard normal value: linear between the median (no
+// error) and the 80 and 95 % bounds, and beyond.
+func errorAt(bounds [4]float64, g float64) float64 {
+	lo, hi := bounds[2], bounds[3]
 	if g < 0 {
-		lo, hi = s.Knots[1], s.Knots[0]
+		lo, hi = bounds[1], bounds[0]
 		g = -g
 	}
 	if g <= z80 {
