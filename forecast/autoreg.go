@@ -215,7 +215,7 @@ func (f arFit) params(sc arScale) []float64 {
 }
 
 func (a autoreg) again(in *input, params, out []float64) bool {
-	if len(params) < 3 || len(params)%2 == 0 {
+	if len(params) < 3 || len(params)%2 == 0 || slices.ContainsFunc(params, unsound) {
 		return false
 	}
 	sc := arScale{y: in.clean, mean: params[0], sd: params[1]}
@@ -241,6 +241,9 @@ func (a autoreg) again(in *input, params, out []float64) bool {
 	return true
 }
 
+// unsound tells a number that no fit returns.
+func unsound(v float64) bool { return !finite(v) || math.Abs(v) > 1e15 }
+
 // tail returns the last standardised differences, as many as the lags reach.
 func (sc arScale) tail(lags []int) ([]float64, bool) {
 	if len(lags) == 0 || sc.sd <= 0 {
@@ -248,7 +251,7 @@ func (sc arScale) tail(lags []int) ([]float64, bool) {
 	}
 	depth := lags[len(lags)-1]
 	n := len(sc.y)
-	if lags[0] < 1 || n < depth+sc.diff {
+	if lags[0] < 1 || !slices.IsSorted(lags) || n < depth+sc.diff {
 		return nil, false
 	}
 	z := make([]float64, depth)

@@ -65,10 +65,13 @@ func weigh(in *input, all []candidate, f folds) {
 	setWeights(all, errs)
 }
 
+// leastWeight is the share of all weight below which a candidate is left out.
+const leastWeight = 0.001
+
 // setWeights turns errors into weights. When a candidate made no error at all,
-// only those without error count.
+// only those without error count; one that would hardly count does not.
 func setWeights(all []candidate, errs []float64) {
-	least := slices.Min(errs)
+	least, total := slices.Min(errs), 0.0
 	for k := range all {
 		switch {
 		case errs[k] == least:
@@ -77,6 +80,12 @@ func setWeights(all []candidate, errs []float64) {
 			all[k].weight = 0
 		default:
 			all[k].weight = math.Pow(least/errs[k], weightPower)
+		}
+		total += all[k].weight
+	}
+	for k := range all {
+		if all[k].weight < leastWeight*total {
+			all[k].weight = 0
 		}
 	}
 }

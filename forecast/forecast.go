@@ -110,6 +110,9 @@ func flat(in *input, horizon int, warnings []string) *Forecast {
 		v := math.Abs(in.y[0])
 		state.Spread.Knots = [4]float64{-v, -v * z80 / z95, v * z80 / z95, v}
 		state.Spread.Size = v
+		for i, g := range shapeAt {
+			state.Spread.Shape[i] = g / z95 * v
+		}
 	}
 	return finish(in, path, state, warnings)
 }

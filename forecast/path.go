@@ -4,30 +4,35 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // sampler draws paths around a forecast. A path is
 //
-//	value = forecast + error(g)
+//	value = forecast + unit·error(g)
 //
 // where g is a standard normal per step, correlated along the path by a
 // first-order autoregression and a part common to the whole path, and error maps
-// its quantiles to those of the errors seen. So each step keeps the forecast's
-// own intervals, and sums keep the way errors add up.
+// its quantiles to those of the errors seen. So steps err as they did, and sums
+// keep the way errors add up.
 type sampler struct {
 	in     *input
 	path   []float64    // scaled
 	bounds [][4]float64 // 2.5, 10, 90, 97.5 % of the errors at each step
+	unit   []float64    // size of errors at each step, drift included
 	spread Spread
 }
 
 func newSampler(in *input, path []float64, s Spread) sampler {
-	bounds := make([][4]float64, len(path))
+	bounds, unit := make([][4]float64, len(path)), make([]float64, len(path))
 	base := in.start + int64(len(in.y))
 	for i, v := range path {
-		bounds[i] = s.bounds(i, s.unit(i, base+int64(i), v))
+		unit[i] = s.unit(i, base+int64(i), v)
+		bounds[i] = s.bounds(i, unit[i])
+		unit[i] *= s.widen(i)
 	}
-	return sampler{in: in, path: slices.Clone(path), bounds: bounds, spread: s}
+	return sampler{in: in, path: slices.Clone(path), bounds: bounds, unit: unit, spread: s}
 }
 
 // Paths draws n sample paths of the horizon, in the caller's unit. The same
@@ -36,41 +41,38 @@ func newSampler(in *input, path []float64, s Spread) sampler {
 func (f *Forecast) Paths(n int, seed uint64) [][]float64 {
 	paths := rows(n, len(f.Mean))
 	r := rand.New(rand.NewPCG(seed, 0x1f83d9abfb41bd6b))
+	gains := f.sampler.gains()
 	for _, p := range paths {
-		f.sampler.draw(r, p)
+		f.sampler.draw(r, gains, p)
 		f.sampler.in.restore(p)
 	}
 	return paths
 }
 
-// draw writes one path, scaled.
-func (s *sampler) draw(r *rand.Rand, out []float64) {
-	common := math.Sqrt(s.spread.Common) * r.NormFloat64()
+// draw writes one path, scaled. gains are those of the sampler, computed once.
+func (s *sampler) draw(r *rand.Rand, gains, out []float64) {
+	common := math.Sqrt(s.spread.Common) * student(r, s.spread.Folds)
 	own := math.Sqrt(1 - s.spread.Common)
 	rho := s.spread.Serial
 	fresh := math.Sqrt(1 - rho*rho)
 	g := r.NormFloat64()
 	for i, v := range s.path {
-		out[i] = v + errorAt(s.bounds[i], common+own*g)
-		if s.in.nonneg && out[i] < 0 {
-			out[i] = 0
+		out[i] = v + s.unit[i]*s.spread.errorAt(common+own*g)
+		if gains != nil {
+			out[i] = math.Max(0, out[i]) * gains[i]
 		}
 		g = rho*g + fresh*r.NormFloat64()
 	}
 }
 
-// errorAt is the error at a standard normal value: linear between the median (no
-// error) and the 80 and 95 % bounds, and beyond.
-func errorAt(bounds [4]float64, g float64) float64 {
-	lo, hi := bounds[2], bounds[3]
-	if g < 0 {
-		lo, hi = bounds[1], bounds[0]
-		g = -g
+// student draws from Student's distribution: a normal value over the root of a
+// mean square of normals, whose number need not be whole.
+func student(r *rand.Rand, freedom float64) float64 {
+	if freedom <= 0 {
+		return r.NormFloat64()
 	}
-	if g <= z80 {
-		return lo * g / z80
-	}
-	return lo + (hi-lo)*(g-z80)/(z95-z80)
+	square := distuv.Gamma{Alpha: freedom / 2, Beta: freedom / 2, Src: r}
+	return r.NormFloat64() / math.Sqrt(math.Max(square.Rand(), 1e-6))
 }
 
 // Total is the sum of a horizon with its own intervals, which are narrower than
@@ -87,8 +89,9 @@ const totalPaths = 1000
 func (f *Forecast) Total(seed uint64) Total {
 	r := rand.New(rand.NewPCG(seed, 0x1f83d9abfb41bd6b))
 	sums, path := make([]float64, totalPaths), make([]float64, len(f.Mean))
+	gains := f.sampler.gains()
 	for i := range sums {
-		f.sampler.draw(r, path)
+		f.sampler.draw(r, gains, path)
 		sums[i] = f.sampler.in.unscale(sumOf(path))
 	}
 	slices.Sort(sums)
@@ -96,5 +99,18 @@ func (f *Forecast) Total(seed uint64) Total {
 	mean := f.sampler.in.unscale(sumOf(f.sampler.path))
 	t := Total{Mean: mean, Lo80: min(mean, at(0.1)), Hi80: max(mean, at(0.9))}
 	t.Lo95, t.Hi95 = min(t.Lo80, at(0.025)), max(t.Hi80, at(0.975))
+	if !f.sampler.in.discrete {
+		t.within(f)
+	}
 	return t
+}
+
+// within keeps the intervals inside the sums of the steps' bounds: it cannot be
+// worse than all steps off at once. Not so for counts: a call that is rare at
+// every step is still likely to come at one of them.
+func (t *Total) within(f *Forecast) {
+	t.Lo80, t.Hi80 = max(t.Lo80, sumOf(f.Lo80)), min(t.Hi80, sumOf(f.Hi80))
+	t.Lo95, t.Hi95 = max(t.Lo95, sumOf(f.Lo95)), min(t.Hi95, sumOf(f.Hi95))
+	t.Lo80, t.Hi80 = min(t.Lo80, t.Mean), max(t.Hi80, t.Mean)
+	t.Lo95, t.Hi95 = min(t.Lo95, t.Lo80), max(t.Hi95, t.Hi80)
 }

@@ -23,7 +23,7 @@ func (r repeat) run(in *input, j job) []float64 {
 }
 
 func (r repeat) again(in *input, params, out []float64) bool {
-	if len(params) != 1 || params[0] < 1 || int(params[0]) > len(in.y) {
+	if len(params) != 1 || !(params[0] >= 1 && params[0] <= float64(len(in.y))) {
 		return false
 	}
 	medianOfCopies(in.y, len(in.y), int(params[0]), out)

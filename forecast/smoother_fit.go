@@ -135,13 +135,13 @@ func (p params) encode(first int) []float64 {
 }
 
 func (s smoother) again(in *input, v, out []float64) bool {
-	if len(v) != 7 || v[6] < 1 {
+	if len(v) != 7 || !(v[6] >= 1) {
 		return false
 	}
 	p := params{alpha: v[0], beta: v[1], phi: v[2], rho: v[3], gamma: [seasons]float64{v[4], v[5]}}
 	y, logs := s.source(in)
 	mult := s.isMultiplicative(in)
-	state := s.initial(in, y, min(len(y), int(v[6])))
+	state := s.initial(in, y, int(math.Min(float64(len(y)), v[6])))
 	s.feed(&state, y, &p, mult)
 	state.forecast(&p, mult, out)
 	if logs {

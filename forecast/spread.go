@@ -30,6 +30,10 @@ const (
 	// lies nearer to the latter. tailShare is how far the errors seen, of which few
 	// lie in the tail, outweigh it.
 	tailRatio, tailShare = 1.8, 0.7
+	// count80 is the quantile of the errors of counts that bounds them with 80 %.
+	// A bound that reaches a whole number holds all of its cases, so the plain
+	// quantile would hold 87 %.
+	count80 = 0.72
 )
 
 // Normal quantiles of the two intervals.
@@ -56,9 +60,16 @@ type Spread struct {
 	Drift, DriftShare float64
 	// Knots are the 2.5, 10, 90 and 97.5 % quantiles of the standardised error.
 	Knots [4]float64
+	// Shape is the distribution that sample paths draw standardised errors from:
+	// its quantiles at the normal values of shapeAt. Unlike Knots it need not have
+	// its middle at zero: rare counts err by much above and by little below.
+	Shape [shapeKnots]float64
 	// Serial is the correlation of neighbouring steps, Common the share of
 	// variance that a whole path has in common.
 	Serial, Common float64
+	// Folds is how many independent horizons Common rests on: the part in common
+	// has Student's distribution with so many degrees of freedom.
+	Folds float64
 }
 
 // errorsOf are the errors of the combined forecast at past origins.
@@ -144,6 +155,9 @@ func naiveSpread(in *input) Spread {
 	t := distuv.StudentsT{Sigma: 1, Nu: float64(max(1, len(in.y)-1))}
 	hi80, hi95 := s.Size*deviation*t.Quantile(0.9), s.Size*deviation*t.Quantile(0.975)
 	s.Knots = [4]float64{-hi95, -hi80, hi80, hi95}
+	for i, g := range shapeAt {
+		s.Shape[i] = g * hi80 / z80
+	}
 	return s
 }
 
@@ -242,10 +256,25 @@ func (s *Spread) setDependence(e errorsOf) {
 		return
 	}
 	s.Serial = math.Max(0, math.Min(0.99, cross/square))
+	s.Folds = e.folds()
 	own := meanVariance(s.Serial, e.f.horizon)
 	if own < 1 {
 		s.Common = math.Max(0, math.Min(0.95, (s.between(e)-own)/(1-own)))
 	}
+}
+
+// folds is the number of independent horizons that the weights leave: Kish's
+// effective sample size, at least one.
+func (e errorsOf) folds() float64 {
+	sum, square := 0.0, 0.0
+	for i, w := range e.decay {
+		w *= float64(len(e.resid[i])) / float64(e.f.horizon)
+		sum, square = sum+w, square+w*w
+	}
+	if square == 0 {
+		return 1
+	}
+	return math.Max(1, sum*sum/square*float64(e.f.step)/float64(e.f.horizon))
 }
 
 // meanVariance is the variance of the mean of n values of a first-order
@@ -304,9 +333,13 @@ func (s *Spread) setKnots(e errorsOf) {
 	}
 	slices.SortFunc(signed, byValue)
 	slices.SortFunc(size, byValue)
-	wide80, wide95 := tail(quantile(size, 0.8), quantile(size, 0.95))
-	below80, below95 := tail(-quantile(signed, 0.1), -quantile(signed, 0.025))
-	above80, above95 := tail(quantile(signed, 0.9), quantile(signed, 0.975))
+	middle := 0.8
+	if e.in.discrete {
+		middle = count80
+	}
+	wide80, wide95 := tail(quantile(size, middle), quantile(size, 0.95))
+	below80, below95 := tail(-quantile(signed, (1-middle)/2), -quantile(signed, 0.025))
+	above80, above95 := tail(quantile(signed, (1+middle)/2), quantile(signed, 0.975))
 	lo80, lo95 := math.Max(0, (wide80+below80)/2), math.Max(0, (wide95+below95)/2)
 	hi80, hi95 := math.Max(0, (wide80+above80)/2), math.Max(0, (wide95+above95)/2)
 	t := distuv.StudentsT{Sigma: 1, Nu: s.freedom(e)}
@@ -314,6 +347,7 @@ func (s *Spread) setKnots(e errorsOf) {
 	s.Knots = [4]float64{
 		-math.Max(lo95*k95, lo80*k80), -lo80 * k80, hi80 * k80, math.Max(hi95*k95, hi80*k80),
 	}
+	s.setShape(signed, size, e.in.discrete, k80)
 }
 
 // tail shrinks a 95 % quantile towards tailRatio times the 80 % one, on the

@@ -44,9 +44,8 @@ func membersOf(all []candidate) []Member {
 	}
 	var out []Member
 	for _, c := range all {
-		// Less than a thousandth cannot move a weighted median by itself.
-		if w := c.weight / total; w >= 0.001 {
-			out = append(out, Member{Method: c.method, Weight: w, Params: c.params})
+		if c.weight > 0 {
+			out = append(out, Member{Method: c.method, Weight: c.weight / total, Params: c.params})
 		}
 	}
 	return out

@@ -27,7 +27,7 @@ func (theta) run(in *input, j job) []float64 {
 }
 
 func (theta) again(in *input, params, out []float64) bool {
-	if len(params) != 1 || params[0] <= 0 || params[0] > 1 {
+	if len(params) != 1 || !(params[0] > 0 && params[0] <= 1) {
 		return false
 	}
 	rest, figures := deseasonalise(in.clean, in.cycles)
