@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"errors"
 	"math"
 	"slices"
 
@@ -286,7 +287,7 @@ func solveRidge(a *mat.SymDense, b []float64) []float64 {
 	var w mat.VecDense
 	if err := chol.SolveVecTo(&w, mat.NewVecDense(len(b), b)); err != nil {
 		// Badly conditioned, yet solved: the ridge bounds the weights.
-		if _, ok := err.(mat.Condition); !ok {
+		if _, ok := errors.AsType[mat.Condition](err); !ok {
 			return nil
 		}
 	}

@@ -24,9 +24,9 @@ const (
 // cycleAt returns the longest of the cycles that fits at least times times
 // before origin, or one if none does.
 func cycleAt(cycles []int, origin, times int) int {
-	for i := len(cycles) - 1; i >= 0; i-- {
-		if origin >= times*cycles[i] {
-			return cycles[i]
+	for _, m := range slices.Backward(cycles) {
+		if origin >= times*m {
+			return m
 		}
 	}
 	return 1

@@ -26,9 +26,13 @@ func (s *Spread) setDrift(in *input, f folds, path []float64) {
 	if relative > 0 && s.Size > 0 {
 		// In units of Size, as standard deviations.
 		step /= relative * s.Size * deviation
-		s.Drift = step * step / float64(block)
+		s.Drift = min(maxDrift, step*step/float64(block))
 	}
 }
+
+// maxDrift bounds the drift where a level that moved was followed by next to no
+// errors; the widening is its root.
+const maxDrift = 1e6
 
 // deviation turns a mean absolute error into a standard deviation, if normal.
 const deviation = 1.2533

@@ -41,9 +41,6 @@ func newFolds(n, horizon int) folds {
 // count is how many past origins there are.
 func (f folds) count() int { return len(f.origins) - 1 }
 
-// age says how many folds ago a past origin is: zero for the latest.
-func (f folds) age(i int) int { return f.count() - 1 - i }
-
 // known is how many steps after origin i have happened.
 func (f folds) known(i int) int {
 	return min(f.horizon, f.origins[f.count()]-f.origins[i])

@@ -42,9 +42,7 @@ func newLeveller(in *input, all []candidate, f folds) leveller {
 	switch {
 	case in.discrete && f.count() > 0:
 		l := leveller{by: recruit(in, all, counting, f), share: 1}
-		for _, c := range all {
-			l.by = append(l.by, c)
-		}
+		l.by = append(l.by, all...)
 		l.weigh(in, f)
 		return l
 	case len(in.cycles) > 0 && tests < enoughTests && f.count() > 0:

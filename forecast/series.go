@@ -84,7 +84,10 @@ func prepare(s Series) (*input, []string) {
 	in.discrete = isDiscrete(y)
 	in.normalise()
 	in.cycles = usableCycles(len(y), s.Period, s.Periods)
-	if in.constant {
+	switch {
+	case len(y) == 1:
+		return in, append(warnings, "one value is all that is known: the spread is a guess")
+	case in.constant:
 		return in, append(warnings, "all values are equal: the spread is unknown")
 	}
 	in.change = meanChange(y, in.mainCycle())

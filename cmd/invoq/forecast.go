@@ -66,6 +66,7 @@ func (c *forecastCmd) Run(ctx context.Context, std stdio) (err error) {
 	defer func() { err = errors.Join(err, out.Flush()) }()
 	var charted []looked
 	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false) // an id leaves as it came
 	err = lookAhead(ctx, c.workers(), source, func(l looked) error {
 		if c.Chart != "" && len(charted) < maxCharted {
 			charted = append(charted, l)
