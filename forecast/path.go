@@ -40,39 +40,62 @@ func newSampler(in *input, path []float64, s Spread) sampler {
 // maxima and prices may be computed path by path.
 func (f *Forecast) Paths(n int, seed uint64) [][]float64 {
 	paths := rows(n, len(f.Mean))
-	r := rand.New(rand.NewPCG(seed, 0x1f83d9abfb41bd6b))
+	l := newLuck(seed)
 	gains := f.sampler.gains()
-	for _, p := range paths {
-		f.sampler.draw(r, gains, p)
+	for i, p := range paths {
+		l.begin(i)
+		f.sampler.draw(&l, gains, p)
 		f.sampler.in.restore(p)
 	}
 	return paths
 }
 
 // draw writes one path, scaled. gains are those of the sampler, computed once.
-func (s *sampler) draw(r *rand.Rand, gains, out []float64) {
-	common := math.Sqrt(s.spread.Common) * student(r, s.spread.Folds)
+func (s *sampler) draw(l *luck, gains, out []float64) {
+	common := math.Sqrt(s.spread.Common) * l.student(s.spread.Folds)
 	own := math.Sqrt(1 - s.spread.Common)
 	rho := s.spread.Serial
 	fresh := math.Sqrt(1 - rho*rho)
-	g := r.NormFloat64()
+	g := l.steps.NormFloat64()
 	for i, v := range s.path {
 		out[i] = v + s.unit[i]*s.spread.errorAt(common+own*g)
 		if gains != nil {
 			out[i] = math.Max(0, out[i]) * gains[i]
 		}
-		g = rho*g + fresh*r.NormFloat64()
+		g = rho*g + fresh*l.steps.NormFloat64()
 	}
+}
+
+// luck is the random numbers of one path after another. Each path begins its
+// own, one sequence for the steps and one for the whole, so that forecasts of
+// different spread draw the same fate from the same seed.
+type luck struct {
+	seed        uint64
+	stepSource  *rand.PCG
+	wholeSource *rand.PCG
+	steps       *rand.Rand
+}
+
+func newLuck(seed uint64) luck {
+	l := luck{seed: seed, stepSource: rand.NewPCG(0, 0), wholeSource: rand.NewPCG(0, 0)}
+	l.steps = rand.New(l.stepSource)
+	return l
+}
+
+func (l *luck) begin(path int) {
+	l.stepSource.Seed(l.seed, uint64(2*path))
+	l.wholeSource.Seed(l.seed, uint64(2*path+1))
 }
 
 // student draws from Student's distribution: a normal value over the root of a
 // mean square of normals, whose number need not be whole.
-func student(r *rand.Rand, freedom float64) float64 {
+func (l *luck) student(freedom float64) float64 {
+	g := l.steps.NormFloat64()
 	if freedom <= 0 {
-		return r.NormFloat64()
+		return g
 	}
-	square := distuv.Gamma{Alpha: freedom / 2, Beta: freedom / 2, Src: r}
-	return r.NormFloat64() / math.Sqrt(math.Max(square.Rand(), 1e-6))
+	square := distuv.Gamma{Alpha: freedom / 2, Beta: freedom / 2, Src: l.wholeSource}
+	return g / math.Sqrt(math.Max(square.Rand(), 1e-6))
 }
 
 // Total is the sum of a horizon with its own intervals, which are narrower than
@@ -87,11 +110,12 @@ const totalPaths = 1000
 // Total returns the sum of the forecast with intervals from 1000 sample paths.
 // Always Lo95 ≤ Lo80 ≤ Mean ≤ Hi80 ≤ Hi95.
 func (f *Forecast) Total(seed uint64) Total {
-	r := rand.New(rand.NewPCG(seed, 0x1f83d9abfb41bd6b))
+	l := newLuck(seed)
 	sums, path := make([]float64, totalPaths), make([]float64, len(f.Mean))
 	gains := f.sampler.gains()
 	for i := range sums {
-		f.sampler.draw(r, gains, path)
+		l.begin(i)
+		f.sampler.draw(&l, gains, path)
 		sums[i] = f.sampler.in.unscale(sumOf(path))
 	}
 	slices.Sort(sums)

@@ -26,7 +26,7 @@ type room struct {
 
 // middle is the rooms that compute and keep, in the order of the story.
 var middle = []string{
-	"tsdb", "queue", "metering", "pricing", "ledger", "billing", "forecast", "anomaly",
+	"tsdb", "queue", "metering", "pricing", "ledger", "billing", "forecast", "forecast/cost", "anomaly",
 	"advise", "limits", "access", "report", "webhook", "postgres", "deploy",
 }
 
@@ -61,9 +61,11 @@ var rooms = []room{
 		why: "a bill is the stored usage of a period, priced by a plan"},
 	{dir: "forecast",
 		why: "numbers in, path and intervals out"},
+	{dir: "forecast/cost", may: []string{"forecast", "pricing"},
+		why: "a sample path becomes money by the code that prices bills"},
 	{dir: "anomaly", may: []string{"forecast"},
 		why: "what is odd is measured against what was expected"},
-	{dir: "advise", may: []string{"forecast", "pricing"},
+	{dir: "advise", may: []string{"forecast", "forecast/cost", "pricing"},
 		why: "advice compares plans and looks ahead"},
 	{dir: "limits", may: []string{"pricing"},
 		why: "a reservation is the price of the worst case"},
