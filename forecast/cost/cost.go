@@ -56,7 +56,7 @@ type Series struct {
 // rounded to its minor unit.
 type Outlook struct {
 	Currency invoq.Currency `json:"currency"`
-	// SoFar is the price of the usage so far.
+	// SoFar is what the period costs if nothing more is used, fees included.
 	SoFar invoq.Decimal `json:"so_far"`
 	// Expected is the mean cost of the whole period over all paths. The bounds
 	// hold the cost with 80 and 95 % probability; Expected may lie outside them

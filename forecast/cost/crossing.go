@@ -12,8 +12,8 @@ import (
 // Crossing tells whether and when the cost of the period exceeds a budget.
 type Crossing struct {
 	Budget invoq.Decimal `json:"budget"`
-	// Already is true when the usage so far costs more than the budget; then the
-	// probability is one and the times are zero, since they have passed.
+	// Already is true when the period costs more than the budget even if nothing
+	// more is used; then the probability is one and the times are zero.
 	Already bool `json:"already"`
 	// Probability is the share of futures that cross within the period, 0 to 1.
 	Probability float64 `json:"probability"`
@@ -27,8 +27,9 @@ type Crossing struct {
 	Hi95 time.Time `json:"hi95,omitzero"`
 }
 
-// crossing looks for the instant in each future that crosses at all. Cost never
-// falls while usage grows, so halving finds it.
+// crossing looks for the instant in each future whose period costs more than the
+// budget. Cost does not fall while usage grows, so halving finds it; volume tiers
+// alone may let it fall, and then one of the crossings is found.
 func (b *book) crossing(budget, soFar invoq.Decimal, futures []future) (*Crossing, error) {
 	c := &Crossing{Budget: budget}
 	if soFar.Cmp(budget) > 0 {
