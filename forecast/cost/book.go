@@ -17,6 +17,7 @@ type book struct {
 	used     []pricing.Item
 	unitCost map[invoq.Meter]invoq.Decimal // what one unit cost the owner so far
 	paths    [][][]float64                 // series, path, step
+	parts    [][]part                      // of each series
 }
 
 func newBook(in Input) (*book, error) {
@@ -34,6 +35,7 @@ func newBook(in Input) (*book, error) {
 			seeds[s.Source] = in.Seed + uint64(len(seeds))
 		}
 		b.paths = append(b.paths, s.Forecast.Paths(in.paths(), seeds[s.Source]))
+		b.parts = append(b.parts, b.partsOf(s))
 	}
 	return b, nil
 }
@@ -117,17 +119,52 @@ func (b *book) price(more []pricing.Item) (pricing.Statement, error) {
 	return b.in.Sheet.Price(b.in.Period, slices.Concat(b.used, more))
 }
 
+// part is what of a step lies in one segment. All paths share them.
+type part struct {
+	step, cut  int
+	start, end int64   // Unix nanoseconds
+	share      float64 // of the step's value
+}
+
+// partsOf splits the steps of a forecast where prices change, by time; what lies
+// outside the cuts is left out.
+func (b *book) partsOf(s Series) []part {
+	var parts []part
+	for step := range s.Forecast.Mean {
+		at := s.Start.Add(time.Duration(step) * s.Step)
+		end := at.Add(s.Step)
+		for at.Before(end) {
+			cut, inside := b.segment(at)
+			next := end
+			if cut+1 < len(b.cuts) && b.cuts[cut+1].Before(next) {
+				next = b.cuts[cut+1]
+			}
+			if inside {
+				parts = append(parts, part{
+					step: step, cut: cut, start: at.UnixNano(), end: next.UnixNano(),
+					share: float64(next.Sub(at)) / float64(s.Step),
+				})
+			}
+			at = next
+		}
+	}
+	return parts
+}
+
 // until returns the usage of a path from its start up to an instant.
 func (b *book) until(path int, end time.Time) ([]pricing.Item, error) {
 	var items []pricing.Item
+	sums, last := make([]float64, len(b.cuts)), end.UnixNano()
 	for i, s := range b.in.Ahead {
-		sums := make([]float64, len(b.cuts))
-		for step, v := range b.paths[i][path] {
-			from := s.Start.Add(time.Duration(step) * s.Step)
-			if !from.Before(end) {
-				break
+		clear(sums)
+		values := b.paths[i][path]
+		for _, p := range b.parts[i] {
+			switch {
+			case p.end <= last:
+				sums[p.cut] += values[p.step] * p.share
+			case p.start < last:
+				sums[p.cut] += values[p.step] * p.share * float64(last-p.start) / float64(p.end-p.start)
 			}
-			b.spread(sums, v, invoq.Interval{Start: from, End: from.Add(s.Step)}, end)
 		}
 		for cut, sum := range sums {
 			if sum == 0 {
@@ -141,29 +178,6 @@ func (b *book) until(path int, end time.Time) ([]pricing.Item, error) {
 		}
 	}
 	return items, nil
-}
-
-// spread adds a step's value to the segments it lies in, by time; what lies
-// before the first cut, after the last or after end is left out.
-func (b *book) spread(sums []float64, v float64, step invoq.Interval, end time.Time) {
-	length := step.Duration()
-	if end.Before(step.End) {
-		step.End = end
-	}
-	for step.Start.Before(step.End) {
-		cut, inside := b.segment(step.Start)
-		next := step.End
-		switch {
-		case inside && b.cuts[cut+1].Before(next):
-			next = b.cuts[cut+1]
-		case cut < 0 && b.cuts[0].Before(next):
-			next = b.cuts[0]
-		}
-		if inside {
-			sums[cut] += v * float64(next.Sub(step.Start)) / float64(length)
-		}
-		step.Start = next
-	}
 }
 
 // quantityPlaces is to how many decimal places a forecast quantity is taken.
