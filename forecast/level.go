@@ -13,6 +13,9 @@ const (
 	// totalSlack is the share of a fold's total that is added to every total
 	// error, so that a lucky hit does not take all weight.
 	totalSlack = 0.02
+	// totalFolds is how many of the latest folds decide: a fold has one total, and
+	// chance moves it more than the many steps that decide the path.
+	totalFolds = 12
 	// maxLevelUp is the most a path is scaled up; more is added evenly.
 	maxLevelUp = 3
 )
@@ -75,7 +78,7 @@ next:
 func (l *leveller) weigh(in *input, f folds) {
 	errs := make([]float64, len(l.by))
 	decay := 1.0
-	for i := f.count() - 1; i >= max(0, f.count()-weighFolds); i-- {
+	for i := f.count() - 1; i >= max(0, f.count()-totalFolds); i-- {
 		decay *= foldDecay
 		known := f.known(i)
 		actual := sumOf(in.y[f.origins[i] : f.origins[i]+known])

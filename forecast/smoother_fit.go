@@ -11,10 +11,11 @@ const (
 	evalsPerParam = 20
 )
 
-// bounds: the damping factor lies between leastPhi and mostPhi (FPP3, section
-// 8.2, restricts it to 0.8-0.98 because less damps at once and more never).
+// bounds: the damping factor lies between leastPhi and mostPhi. Forecasting:
+// Principles and Practice, section 8.2, restricts it to 0.8-0.98 because less
+// damps at once and more never; over horizons of days in hours, 0.8 is "at once".
 const (
-	leastPhi = 0.8
+	leastPhi = 0.9
 	mostPhi  = 0.99
 )
 
