@@ -29,11 +29,11 @@ const (
 	// expected beforehand: 1.53 for normal errors, 1.86 for Laplace's, and usage
 	// lies nearer to the latter. tailShare is how far the errors seen, of which few
 	// lie in the tail, outweigh it.
-	tailRatio, tailShare = 1.8, 0.7
+	tailRatio, tailShare = 1.75, 0.7
 	// count80 is the quantile of the errors of counts that bounds them with 80 %.
 	// A bound that reaches a whole number holds all of its cases, so the plain
 	// quantile would hold 87 %.
-	count80 = 0.72
+	count80 = 0.7
 )
 
 // Normal quantiles of the two intervals.

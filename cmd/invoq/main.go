@@ -16,19 +16,13 @@ import (
 
 // cli is the command line: one field a subcommand.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Run the server."`
-	Demo    demoCmd    `cmd:"" help:"Replay a recorded trace into a server of its own and print the bill."`
-	Health  healthCmd  `cmd:"" help:"Ask a running server whether it works."`
-	Keygen  keygenCmd  `cmd:"" help:"Print a new API key."`
-	Plan    planCmd    `cmd:"" help:"Test plans before a bill does, and list presets."`
-	Pages   pagesCmd   `cmd:"" help:"Show all pages from fixed data."`
-	Version versionCmd `cmd:"" help:"Print the version and what it was built with."`
 	Serve    serveCmd    `cmd:"" help:"Run the server."`
 	Demo     demoCmd     `cmd:"" help:"Replay a recorded trace into a server of its own and print the bill."`
 	Forecast forecastCmd `cmd:"" help:"Look ahead from a file of series, with intervals."`
 	Health   healthCmd   `cmd:"" help:"Ask a running server whether it works."`
 	Keygen   keygenCmd   `cmd:"" help:"Print a new API key."`
 	Plan     planCmd     `cmd:"" help:"Test plans before a bill does, and list presets."`
+	Pages    pagesCmd    `cmd:"" help:"Show all pages from fixed data."`
 	Version  versionCmd  `cmd:"" help:"Print the version and what it was built with."`
 }
 
