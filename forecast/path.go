@@ -60,7 +60,7 @@ func (s *sampler) draw(l *luck, gains, out []float64) {
 	for i, v := range s.path {
 		out[i] = v + s.unit[i]*s.spread.errorAt(common+own*g)
 		if gains != nil {
-			out[i] = math.Max(0, out[i]) * gains[i]
+			out[i] = l.regain(math.Max(0, out[i]), gains[i], s.in.discrete)
 		}
 		g = rho*g + fresh*l.steps.NormFloat64()
 	}
@@ -74,11 +74,12 @@ type luck struct {
 	stepSource  *rand.PCG
 	wholeSource *rand.PCG
 	steps       *rand.Rand
+	whole       *rand.Rand
 }
 
 func newLuck(seed uint64) luck {
 	l := luck{seed: seed, stepSource: rand.NewPCG(0, 0), wholeSource: rand.NewPCG(0, 0)}
-	l.steps = rand.New(l.stepSource)
+	l.steps, l.whole = rand.New(l.stepSource), rand.New(l.wholeSource)
 	return l
 }
 
@@ -98,6 +99,18 @@ func (l *luck) student(freedom float64) float64 {
 	return g / math.Sqrt(math.Max(square.Rand(), 1e-6))
 }
 
+// regain gives a value cut off at zero its mean back. Of counts, some are left
+// out rather than all made smaller: rare calls come seldom, not in fractions.
+func (l *luck) regain(v, gain float64, counts bool) float64 {
+	if !counts || gain >= 1 {
+		return v * gain
+	}
+	if l.whole.Float64() < gain {
+		return v
+	}
+	return 0
+}
+
 // Total is the sum of a horizon with its own intervals, which are narrower than
 // sums of the steps' bounds: errors of single steps partly cancel.
 type Total struct {
@@ -108,6 +121,7 @@ type Total struct {
 const totalPaths = 1000
 
 // Total returns the sum of the forecast with intervals from 1000 sample paths.
+// Those of counts are whole numbers.
 // Always Lo95 ≤ Lo80 ≤ Mean ≤ Hi80 ≤ Hi95.
 func (f *Forecast) Total(seed uint64) Total {
 	l := newLuck(seed)
@@ -123,9 +137,13 @@ func (f *Forecast) Total(seed uint64) Total {
 	mean := f.sampler.in.unscale(sumOf(f.sampler.path))
 	t := Total{Mean: mean, Lo80: min(mean, at(0.1)), Hi80: max(mean, at(0.9))}
 	t.Lo95, t.Hi95 = min(t.Lo80, at(0.025)), max(t.Hi80, at(0.975))
-	if !f.sampler.in.discrete {
-		t.within(f)
+	if f.sampler.in.discrete {
+		// Counts sum up to whole numbers, so only those need holding.
+		t.Lo80, t.Lo95 = math.Floor(t.Lo80), math.Floor(t.Lo95)
+		t.Hi80, t.Hi95 = math.Ceil(t.Hi80), math.Ceil(t.Hi95)
+		return t
 	}
+	t.within(f)
 	return t
 }
 
