@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
-	"sync"
 
 	"invoq/forecast"
 )
@@ -31,39 +30,57 @@ type looked struct {
 }
 
 // lookAhead forecasts requests on so many workers and hands the answers on in
-// the order of the requests. It holds a few requests per worker at a time.
+// the order of the requests. It holds a few requests per worker at a time. When
+// it is stopped it returns at once: a read that waits for input cannot be waited
+// for, and ends with the process.
 func lookAhead(ctx context.Context, workers int, source requests, give func(looked) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	defer running.Wait()
 	defer cancel()
 	work := make(chan func())
-	defer close(work)
 	for range workers {
-		running.Go(func() {
+		go func() {
 			runtime.LockOSThread() // CPU time is counted by thread.
 			defer runtime.UnlockOSThread()
 			for do := range work {
 				do()
 			}
-		})
+		}()
 	}
 	// Answers wait in line here, so that the slowest does not reorder them.
 	line := make(chan chan looked, 4*workers)
-	running.Go(func() {
+	go func() {
+		defer close(work)
 		defer close(line)
 		enqueue(ctx, source, work, line)
-	})
-	for next := range line {
-		l := <-next
-		if l.err != nil {
-			return l.err
+	}()
+	for {
+		l, more, err := nextInLine(ctx, line)
+		if err != nil || !more {
+			return err
 		}
 		if err := give(l); err != nil {
 			return err
 		}
 	}
-	return ctx.Err()
+}
+
+// nextInLine waits for the next answer; more is false after the last.
+func nextInLine(ctx context.Context, line <-chan chan looked) (l looked, more bool, err error) {
+	var place chan looked
+	select {
+	case place, more = <-line:
+		if !more {
+			return looked{}, false, ctx.Err()
+		}
+	case <-ctx.Done():
+		return looked{}, false, ctx.Err()
+	}
+	select {
+	case l = <-place:
+		return l, true, l.err
+	case <-ctx.Done():
+		return looked{}, false, ctx.Err()
+	}
 }
 
 // enqueue reads the requests and puts each to work, with a place in the line.
