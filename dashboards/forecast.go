@@ -59,12 +59,12 @@ func WriteForecast(w io.Writer, view ForecastView) error {
 		"forecast.js":    func(s string) { page.Script = template.JS(s) },  //nolint:gosec // our own file
 		"forecast.css":   func(s string) { page.Style = template.CSS(s) },  //nolint:gosec // our own file
 	} {
-		content, _, err := Asset(name)
+		asset, err := p.Asset(name)
 		if err != nil {
 			return fmt.Errorf("page of forecasts: %w", err)
 		}
 		// A script element ends at the first closing tag, even in a string.
-		set(string(bytes.ReplaceAll(content, []byte("</script"), []byte(`<\/script`))))
+		set(string(bytes.ReplaceAll(asset.Content, []byte("</script"), []byte(`<\/script`))))
 	}
 	for _, c := range view.Charts {
 		page.Data = append(page.Data, c.data())
