@@ -111,3 +111,25 @@ func TestOffsetEnd(t *testing.T) {
 	f("Europe/Berlin", "2026-03-29T01:00:00Z", "2026-10-25T01:00:00Z")
 	f("Europe/Berlin", "2040-12-31T12:00:00Z", "2040-12-31T13:00:00Z")
 }
+
+// TestFirstInstant: by the zone database, at readings that clocks skip, read
+// twice, or come back to when they are set back.
+func TestFirstInstant(t *testing.T) {
+	f := func(zone, wall, want string) {
+		t.Helper()
+		reading, err := time.Parse("2006-01-02T15:04", wall)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := FirstInstant(reading, location(t, zone)).Format(time.RFC3339); got != want {
+			t.Errorf("clocks of %s read %s from %s, want %s", zone, wall, got, want)
+		}
+	}
+	f("Europe/Berlin", "2026-03-29T02:30", "2026-03-29T01:00:00Z") // skipped
+	f("Europe/Berlin", "2026-10-25T02:30", "2026-10-25T00:30:00Z") // twice
+	f("Europe/Berlin", "2026-10-25T03:00", "2026-10-25T02:00:00Z")
+	// Set back at 00:00 to 23:00 of the day before: the old offset never read
+	// this midnight.
+	f("America/Sao_Paulo", "2018-02-18T00:00", "2018-02-18T03:00:00Z")
+	f("America/Sao_Paulo", "2018-02-17T23:00", "2018-02-18T01:00:00Z")
+}

@@ -17,6 +17,7 @@ func TestExplain(t *testing.T) {
 		{Meter: invoq.Invocations, Name: "requests", Kind: invoq.RateGraduated, FreePerMonth: d("100"), SpotOff: d("0.5"),
 			Tiers: []invoq.Tier{{UpTo: d("50"), Price: d("0.1")}, {From: d("50"), Price: d("0.02")}}},
 		{Meter: invoq.AITokens, Kind: invoq.RateMarkup, Factor: d("1.5")},
+		{Name: "support", Kind: invoq.RateFlat, Price: d("31"), Prorate: invoq.ProrateSecond},
 	}}
 	cost := d("0.333")
 	usage := []Item{used1(invoq.Invocations, "120"), used1(invoq.Invocations, "60"), used1(invoq.AITokens, "9")}
@@ -48,9 +49,20 @@ AI_TOKENS usage, 2026-01: 0.50 USD
   9 AI_TOKENS, 0 free, 9 billable
   used by an unknown service: 9
   cost: 0.333 × 1.5 = 0.4995
-  0.4995, rounded to 0.50`, "\n")
+  0.4995, rounded to 0.50
+support fee, 2026-01: 10.00 USD
+  864000 of 2678400 seconds: 10
+  10, rounded to 10.00`, "\n")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("explanation (-want +got):\n%s", diff)
+	}
+	// A minimum has a meter and no quantity.
+	least := invoq.BillLine{Rate: "errors", Kind: invoq.LineMinimum, Meter: invoq.Errors, Month: "2026-01",
+		Exact: d("2"), Amount: d("2"), Steps: []invoq.LineStep{{Label: "minimum", Amount: d("3")},
+			{Label: "charged", Amount: d("-1")}}}
+	want = []string{"errors minimum, 2026-01: 2.00 USD", "  minimum: 3", "  charged: -1", "  2, rounded to 2.00"}
+	if diff := cmp.Diff(want, Explain(least, "USD")); diff != "" {
+		t.Errorf("a minimum (-want +got):\n%s", diff)
 	}
 	line := invoq.BillLine{Rate: "old", Kind: invoq.LineReprice, Month: "2026-01", Exact: d("-0.25"), Amount: d("-0.25"),
 		Steps: []invoq.LineStep{{Quantity: d("5"), Price: d("0.05"), Amount: d("0.25")}}}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -83,8 +84,50 @@ func TestParsePlanRefuses(t *testing.T) {
 	f(`}]}`, `}]`, syntax, "unexpected EOF")
 	f(`"rates":[`, `"rates":{`, bad, "rates: it must begin with [")
 	f(`{"name"`, `[{"name"`, bad, "must begin with {")
-	f(`{"name":"pro","currency":"USD",`, `{"name":"pro","currency":"USD",,`, syntax, "cannot be read")
+	f(`{"name":"pro","currency":"USD",`, `{"name":"pro","currency":"USD",,`, syntax, "invalid character ','")
 	f(`"pro"`, `"`+strings.Repeat(" ", MaxPlanBytes)+`"`, invoq.KindTooLarge, "at most 1048576")
 	f(goodPlan, `{"name":"pro","currency":"USD","rates":[]}`, bad, "rates: a plan needs at least one")
-	f(goodPlan, ``, syntax, "cannot be read")
+	f(goodPlan, ``, syntax, "the JSON cannot be read: unexpected EOF")
+	f(goodPlan, `{"name":"pro","rates":[{"meter":`, syntax, "the JSON cannot be read at rates[0].meter: unexpected EOF")
+	f(goodPlan, `{"name":`, syntax, "cannot be read at name: unexpected EOF")
+	f(goodPlan, `{"rates":`, syntax, "cannot be read at rates: unexpected EOF")
+	f(`"per":1e6`, `"where":{"tags":7}`, bad, "rates[0].where.tags: it must begin with {")
+	f(`"per":1e6`, `"where":{"tags":{"a":"1","a":"2"}}`, syntax, "rates[0].where.tags.a: the field stands twice")
+	f(`"per":1e6}]}`, `"where":{"tags":{"a":"1"`, syntax, "at rates[0].where.tags: unexpected EOF")
+	f(`"per":1e6}]}`, `"where":{"tags":{"a":"1"]`, syntax, "at rates[0].where.tags: invalid character ']'")
+	f(`"per":1e6}]}`, `"where":{"services":["a"}`, syntax, "at rates[0].where.services: invalid character '}'")
+	f(`"name":"pro"`, `"name":"pro","version":1.5`, bad, "version: 1.5 is not a int")
+	f(`"name":"pro"`, `"name":"pro","version":true`, bad, "version: true is not a int")
+	f(`"name":"pro"`, `"name":"pro","active":1`, bad, "active: 1 is not a bool")
+	f(`"name":"pro"`, `"name":"pro","active":"true"`, bad, "active: true is not a bool")
+	f(`"name":"pro"`, `"name":"pro","created_at":null`, bad, "created_at: null is not a value")
+	name := strings.Repeat("x", 64)
+	f(`"name":"pro"`, `"name":"pro","`+name+`":1`, bad, name+": there is no such field")
+	f(`"name":"pro"`, `"name":"pro","`+name+`x":1`, bad, name+"…: there is no such field")
+}
+
+// TestParsePlanFields: every field of a plan beside its rates.
+func TestParsePlanFields(t *testing.T) {
+	got, err := ParsePlan([]byte(`{"id":"i","version":3,"name":"n","tenant_id":"t","currency":"KWD","active":true,
+		"minimum_per_month":1.5,"created_at":"2026-01-02T03:04:05Z","rates":[{"meter":"errors","price":1}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := invoq.Plan{ID: "i", Version: 3, Name: "n", TenantID: "t", Currency: "KWD", Active: true,
+		MinimumPerMonth: d("1.5"), CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Rates: []invoq.Rate{{Meter: invoq.Errors, Price: d("1")}}}
+	if diff := cmp.Diff(want, got, decimals); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+// TestMaxPlanBytes: as many bytes as are allowed are read.
+func TestMaxPlanBytes(t *testing.T) {
+	most := goodPlan + strings.Repeat(" ", MaxPlanBytes-len(goodPlan))
+	if _, err := ParsePlan([]byte(most)); err != nil {
+		t.Errorf("%d bytes: %v", len(most), err)
+	}
+	if _, err := ParsePlan([]byte(most + " ")); invoq.KindOf(err) != invoq.KindTooLarge {
+		t.Errorf("%d bytes: %v", len(most)+1, err)
+	}
 }

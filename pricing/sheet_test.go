@@ -22,7 +22,7 @@ func cutsOf(t *testing.T, plan invoq.Plan, p Period) []string {
 	}
 	var all []string
 	for _, c := range cuts {
-		all = append(all, c.Format("01-02T15:04"))
+		all = append(all, strings.TrimSuffix(strings.TrimPrefix(c.Format(time.RFC3339Nano), "2026-"), ":00Z"))
 	}
 	return all
 }
@@ -54,6 +54,20 @@ func TestCuts(t *testing.T) {
 	if diff := cmp.Diff(want, cutsOf(t, hours, p)); diff != "" {
 		t.Errorf("cuts of sundays (-want +got):\n%s", diff)
 	}
+	// From any instant the windows are left at their own edges, and where the
+	// price does not change there is no cut.
+	hours.Rates[1].Windows = []invoq.PriceWindow{{Name: "night", From: "00:00", To: "06:45"}}
+	p.Start, p.End, p.Zone = at("2026-01-30T10:20:30.000000007Z"), at("2026-01-31T00:00:00Z"), time.UTC
+	got := cutsOf(t, hours, p)
+	want = []string{"01-29T06:45", "01-30T00:00", "01-30T06:45", "01-30T10:20:30.000000007Z", "01-31T00:00"}
+	if diff := cmp.Diff(want, got[len(got)-5:]); diff != "" {
+		t.Errorf("cuts of nights (-want +got):\n%s", diff)
+	}
+	hours.Rates[1].Windows = []invoq.PriceWindow{{Name: "always", From: "00:00", To: "24:00"}}
+	want = []string{"01-01T00:00", "01-30T10:20:30.000000007Z", "01-31T00:00"}
+	if diff := cmp.Diff(want, cutsOf(t, hours, p)); diff != "" {
+		t.Errorf("cuts of one price (-want +got):\n%s", diff)
+	}
 	s, err := Compile(hours)
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +93,8 @@ func TestBands(t *testing.T) {
 		}
 	}
 	f([]band{{0, 10080, 0}})
+	f([]band{{0, 7920, 1}, {7920, 9360, 0}, {9360, 10080, 1}}, // A day from noon to noon.
+		invoq.PriceWindow{Days: []string{"fri"}, From: "12:00", To: "12:00"})
 	f([]band{{0, 60, 0}, {60, 9960, 1}, {9960, 10080, 0}},
 		invoq.PriceWindow{Days: []string{"sat"}, From: "22:00", To: "01:00"})
 	f([]band{{0, 1440, 2}, {1440, 2160, 1}, {2160, 2880, 0}, {2880, 10080, 2}},
@@ -115,12 +131,17 @@ func TestPriceRefuses(t *testing.T) {
 	outside := "item 0 of \"errors\" at "
 	f(january, outside, item(january.Start.Add(-1), time.Time{}))
 	f(january, outside, item(january.End, time.Time{}))
+	f(january, "at 2026-02-28T15:00:00Z is outside the priced time [2026-01-01T00:00:00Z, 2026-02-01T00:00:00Z)",
+		item(time.Date(2026, 3, 1, 0, 0, 0, 0, location(t, "Asia/Tokyo")), time.Time{}))
 	f(january, outside, item(time.Time{}, time.Time{}))
 	f(january, outside, item(date(-5000, 1), time.Time{}))
 	f(january, outside, item(date(9000, 1), time.Time{}))
-	// 2^64 nanoseconds later an int64 of nanoseconds reads the same.
+	// 2^64 nanoseconds later or earlier an int64 of nanoseconds reads the same.
 	f(january, outside, item(time.Unix(hour.Unix()+18446744073, 709551616), time.Time{}))
+	f(january, outside, item(time.Unix(hour.Unix()-18446744073, -709551616), time.Time{}))
 	f(january, "reaches over 2026-02-01T00:00:00Z", item(hour, january.End.Add(1)))
+	f(january, "item 1 of \"errors\" from 2026-01-01T01:00:00Z to 2026-02-01T00:00:00.000000001Z reaches over",
+		item(hour, hour.Add(time.Hour)), item(hour, january.End.Add(1)))
 	f(january, "ends before it starts", item(hour, hour.Add(-1)))
 	f(january, "reaches over", item(hour, date(9000, 1)))
 	back := used1(invoq.Errors, "-1")
@@ -166,7 +187,7 @@ func TestPriceEdges(t *testing.T) {
 	if _, err := Price(plan, long, nil); err != nil {
 		t.Errorf("120 months: %v", err)
 	}
-	for _, year := range []int{1971, 2199} {
+	for _, year := range []int{1971, 2200} {
 		if _, err := Price(plan, NewMonth(year, time.March, time.UTC), nil); err != nil {
 			t.Errorf("March %d: %v", year, err)
 		}
@@ -182,4 +203,25 @@ func TestDigits(t *testing.T) {
 	if n, err := Digits("BTC"); n != 0 || invoq.KindOf(err) != invoq.KindUnprocessable {
 		t.Errorf("%d digits, error %v", n, err)
 	}
+}
+
+// TestSelects: all conditions must hold; a tag that is asked to be empty must
+// be there.
+func TestSelects(t *testing.T) {
+	f := func(want bool, w invoq.Selector, s Source) {
+		t.Helper()
+		if got := selects(w, &s); got != want {
+			t.Errorf("%+v selects %+v: %v", w, s, got)
+		}
+	}
+	source := Source{Service: "a", Namespace: "x", Tags: map[string]string{"spot": "", "arch": "arm64"}}
+	f(true, invoq.Selector{}, Source{})
+	f(true, invoq.Selector{}, source)
+	f(true, invoq.Selector{Services: []string{"b", "a"}, Namespaces: []string{"x"}}, source)
+	f(false, invoq.Selector{Services: []string{"a"}, Namespaces: []string{"y"}}, source)
+	f(false, invoq.Selector{Services: []string{"b"}, Namespaces: []string{"x"}}, source)
+	f(true, invoq.Selector{Tags: map[string]string{"spot": "", "arch": "arm64"}}, source)
+	f(false, invoq.Selector{Tags: map[string]string{"spot": "", "arch": "x86"}}, source)
+	f(false, invoq.Selector{Tags: map[string]string{"spot": "true"}}, source)
+	f(false, invoq.Selector{Tags: map[string]string{"zone": ""}}, source)
 }
