@@ -11,9 +11,9 @@ import (
 const feePlaces = 18
 
 // feeSoFar returns what of a monthly fee is due for the month up to an
-// instant, and the step it makes. It is 0 at the start of the month, the fee
-// at its end, and a part of a month costs the difference of two instants, so
-// that parts add up to the fee whatever the rounding in between.
+// instant. It is 0 at the start of the month and the fee at its end, and a part
+// of a month costs the difference of two instants, so that parts add up to the
+// fee whatever the rounding in between.
 func feeSoFar(r *rate, month invoq.Interval, at time.Time, zone *time.Location) invoq.Decimal {
 	switch {
 	case !at.After(month.Start):
@@ -82,4 +82,5 @@ func feeStep(r *rate, s stretch, zone *time.Location) invoq.LineStep {
 	return st
 }
 
+// seconds returns the duration in seconds, exactly.
 func seconds(d time.Duration) invoq.Decimal { return invoq.NewDecimal(int64(d), -9) }

@@ -57,9 +57,7 @@ func (m *month) usage(r *rate, u used) {
 	t := r.terms(whole)
 	now, earlier := r.charges(whole, t), r.charges(before, t)
 	m.usageLine(r, difference(now.usage, earlier.usage), whole.less(before), t, u.inputs)
-	if r.Kind == invoq.RateReserved {
-		m.stepLine(r, invoq.LineOverage, difference(now.over, earlier.over))
-	}
+	m.stepLine(r, invoq.LineOverage, difference(now.over, earlier.over))
 	m.reprice(r, before, t, earlier.list())
 	due := t.kept(now.list())
 	if m.stretch.closed() {
@@ -101,6 +99,7 @@ func (m *month) stepLine(r *rate, kind invoq.LineKind, steps []invoq.LineStep) {
 // the volume of the whole month gives them other terms than they had.
 func (m *month) reprice(r *rate, before soFar, t terms, earlier invoq.Decimal) {
 	was := r.terms(before)
+	// Fast path: at the same terms nothing is due, and no line comes of it.
 	if was.tier == t.tier && was.off.Equal(t.off) {
 		return
 	}

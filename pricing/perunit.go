@@ -2,9 +2,9 @@ package pricing
 
 import "invoq"
 
-// unitPrice returns the price of one unit where per units, not 0, cost price, and
-// whether that is exact within invoq.MaxPricePlaces decimal places: 1 USD per
-// 3 is not, and is refused rather than rounded.
+// unitPrice returns the price of one unit where per units, not 0, cost price,
+// and whether that is exact within invoq.MaxPricePlaces decimal places: 1 USD
+// per 3 is not, and is refused rather than rounded.
 func unitPrice(price, per invoq.Decimal) (invoq.Decimal, bool) {
 	each := price.Quo(per, invoq.MaxPricePlaces)
 	return each, each.Mul(per).Cmp(price) == 0

@@ -1,8 +1,6 @@
 package pricing
 
-import (
-	"invoq"
-)
+import "invoq"
 
 // MaxPlanBytes bounds the JSON of a plan.
 const MaxPlanBytes = 1 << 20

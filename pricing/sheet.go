@@ -20,7 +20,7 @@ type Sheet struct {
 // rate is a plan's rate with what pricing needs of it at hand.
 type rate struct {
 	invoq.Rate
-	unitPrice    invoq.Decimal
+	unitPrice    invoq.Decimal // exact, but for packages, which do not read it
 	overagePrice invoq.Decimal
 	tiers        []tier
 	windowPrices []invoq.Decimal
@@ -55,10 +55,7 @@ func compileRate(r invoq.Rate) rate {
 		p, _ := unitPrice(price, r.Units())
 		return p
 	}
-	c := rate{Rate: r, overagePrice: each(r.Overage)}
-	if r.Kind != invoq.RatePackage && r.Kind != invoq.RateFlat {
-		c.unitPrice = each(r.Price)
-	}
+	c := rate{Rate: r, unitPrice: each(r.Price), overagePrice: each(r.Overage)}
 	for i, t := range r.Tiers {
 		c.tiers = append(c.tiers, tier{
 			from: t.From, upTo: t.UpTo, open: t.UpTo.IsZero(),

@@ -54,6 +54,7 @@ func (s *Statement) add(digits int32, line invoq.BillLine) {
 	s.Exact = s.Exact.Add(line.Exact)
 }
 
+// warnUnrounded says that a rate could not round the calls of a quantity.
 func (s *Statement) warnUnrounded(r *rate, label string, quantity invoq.Decimal) {
 	if !quantity.IsZero() {
 		s.Warnings = append(s.Warnings, fmt.Sprintf(

@@ -98,10 +98,10 @@ func (d strict) object(path string, v reflect.Value) error {
 // missing refuses an object that lacks a required field. The price of a rate
 // is required where its kind has one: left out it would be 0.
 func missing(path string, v reflect.Value, fields map[string]field, seen map[string]bool) error {
-	r, isRate := reflect.TypeAssert[invoq.Rate](v)
+	r, _ := reflect.TypeAssert[invoq.Rate](v) // Else zero, which is of a kind with a price.
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		if seen[name] || !fields[name].required || (isRate && name == "price" && !r.Kind.Priced()) {
+		if seen[name] || !fields[name].required || (name == "price" && !r.Kind.Priced()) {
 			continue
 		}
 		return refuse(join(path, name), "it is missing")
@@ -114,7 +114,6 @@ func (d strict) array(path string, v reflect.Value) error {
 	if err := d.open(path, '['); err != nil {
 		return err
 	}
-	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 	for i := 0; d.dec.More(); i++ {
 		element := reflect.New(v.Type().Elem()).Elem()
 		if err := d.value(fmt.Sprintf("%s[%d]", path, i), element); err != nil {

@@ -35,7 +35,7 @@ type slot struct {
 // unattributed stands for items without a source.
 var unattributed = &Source{}
 
-// newTally returns a tally for the sheet's rates.
+// newTally returns an empty tally; times are those of Sheet.timelines.
 func newTally(s *Sheet, times []*timeline) *tally {
 	return &tally{sheet: s, times: times, slots: map[slotKey]*slot{}}
 }
@@ -69,7 +69,7 @@ func (t *tally) add(usage []Item) error {
 	return nil
 }
 
-// slot returns the item's slot.
+// slot returns the slot that counts the item.
 func (t *tally) slot(item *Item) *slot {
 	key := slotKey{item.Source, item.Meter}
 	if key.source == nil {
@@ -84,7 +84,7 @@ func (t *tally) slot(item *Item) *slot {
 	return s
 }
 
-// newSlot begins a sum.
+// newSlot returns an empty slot of the first rate that prices its usage.
 func (t *tally) newSlot(key slotKey) *slot {
 	s := &slot{slotKey: key, rate: t.sheet.match(key.source, key.meter)}
 	s.time = t.times[s.rate]

@@ -67,6 +67,7 @@ func (t *timeline) find(nanos int64) int {
 func (t *timeline) locate(item *Item, i int) error {
 	start, end := unixNano(item.Start), unixNano(item.end())
 	at := t.held.segment
+	// Fast path: the segment of the item before.
 	if !t.holds(at, start) {
 		if at = t.find(start); at < 0 {
 			return errorOutside(i, item, t)

@@ -32,10 +32,10 @@ func (a amounts) add(b amounts) amounts {
 
 // usedOf adds up a rate's slots in one stretch.
 func usedOf(entries []*slot, stretch int) used {
-	var u used
 	if len(entries) == 0 {
-		return u
+		return used{}
 	}
+	var u used
 	times := entries[0].time // Slots of one rate share their timeline.
 	by := make(inputs, len(entries))
 	for i, e := range entries {
@@ -67,7 +67,7 @@ func usedOf(entries []*slot, stretch int) used {
 	return u
 }
 
-// amounts returns what a rate has seen.
+// amounts returns what the slot holds of one segment.
 func (s *slot) amounts(at int) amounts {
 	a := amounts{quantity: s.sums[at].Decimal()}
 	if s.special != nil && s.special.costs != nil {
@@ -76,6 +76,8 @@ func (s *slot) amounts(at int) amounts {
 	return a
 }
 
+// unrounded returns what of one segment came without its calls to a rate that
+// rounds each.
 func (s *slot) unrounded(at int) invoq.Decimal {
 	if s.special == nil || s.special.unrounded == nil {
 		return invoq.Decimal{}
@@ -105,10 +107,7 @@ func billed(t *timeline, sums []invoq.Sum) invoq.Decimal {
 // check refuses usage that takes back more than was used: in a month before
 // or inside the period, or in any window of the day that has its own price.
 func (u used) check(r *rate, label string) error {
-	sums := []invoq.Decimal{u.before.quantity, u.before.cost, u.within.quantity, u.within.cost}
-	if r.Kind == invoq.RateTimeOfDay {
-		sums = append(sums, u.bySegment...)
-	}
+	sums := append([]invoq.Decimal{u.before.cost, u.within.cost}, u.bySegment...)
 	if slices.ContainsFunc(sums, func(d invoq.Decimal) bool { return d.Sign() < 0 }) {
 		return invoq.Errorf(invoq.KindUnprocessable,
 			"items of %q in %s take back more than was used", r.Label(), label)
@@ -121,13 +120,11 @@ func unpriced(byRate [][]*slot) []Unpriced {
 	sums := map[Unpriced]invoq.Decimal{}
 	for i, entries := range byRate {
 		for _, e := range entries {
+			key, quantity := Unpriced{Meter: e.meter, Reason: NoCost}, e.costless()
 			if i == len(byRate)-1 {
-				key := Unpriced{Meter: e.meter, Reason: NoRate}
-				sums[key] = sums[key].Add(billed(e.time, e.sums))
-				continue
+				key.Reason, quantity = NoRate, billed(e.time, e.sums)
 			}
-			key := Unpriced{Meter: e.meter, Reason: NoCost}
-			sums[key] = sums[key].Add(e.costless())
+			sums[key] = sums[key].Add(quantity)
 		}
 	}
 	var all []Unpriced

@@ -127,6 +127,9 @@ func TestValidateRefuses(t *testing.T) {
 	f(`{"meter":"errors","kind":"reserved","price":0,"committed":1,"overage":1,"per":3}`, "rates[0].overage: a price of 1 per 3")
 	f(`{"meter":"errors","kind":"FIXED","included_in":"fee"}`, `rates[0].included_in: "fee" is no flat rate`)
 	f(`{"meter":"errors","price":1},{"meter":"cpu_ms","kind":"FIXED","included_in":"errors"}`, `rates[1].included_in`)
+	f(`{"name":"fee","kind":"flat","price":1},{"meter":"errors","kind":"FIXED","included_in":"fees"}`,
+		`rates[1].included_in: "fees" is no flat rate`)
+	f(`{"kind":"flat","price":1}`, "rates[0].name is empty")
 	f(`{"meter":"errors","price":1},{"meter":"errors","name":"b","price":1,"where":{"services":["a"]}}`, "rates[1].meter")
 	f(`{"meter":"errors","name":"a","where":{"services":["a"]},"free_pool":"p","free_per_month":1,"price":1},
 		{"meter":"errors","price":2,"free_pool":"p","free_per_month":2}`, "rates[1].free_pool: rates[0] shares it")
@@ -174,6 +177,8 @@ func TestValidateRefusesLists(t *testing.T) {
 	f("time_of_day", `{"name":"n","from":"01:00","to":"24:01","price":1}`, `windows[0].to: "24:01" is not a time`)
 	f("time_of_day", `{"name":"n","days":["monday"],"from":"01:00","to":"02:00","price":1}`, `windows[0].days: "monday"`)
 	f("time_of_day", `{"name":"n","from":"01:00","to":"02:00","price":-1}`, "windows[0].price: -1 is negative")
+	f("time_of_day", `{"name":"n","from":"01:00","to":"02:00","price":1},{"name":"m","from":"02:00","to":"03:00","price":-1}`,
+		"windows[1].price: -1 is negative")
 	f("time_of_day", `{"name":"n","from":"01:00","to":"02:00"}`, "windows[0].price: it is missing")
 	f("time_of_day", `{"name":"n","days":["mon","mon"],"from":"01:00","to":"02:00","price":1}`, `windows[0].from: window "n" overlaps`)
 	f("time_of_day", `{"name":"a","from":"01:00","to":"03:00","price":1},{"name":"b","from":"02:59","to":"04:00","price":1}`,

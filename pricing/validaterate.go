@@ -188,11 +188,8 @@ func validateWindows(r invoq.Rate) error {
 	return validateDiscounts(r.Discounts)
 }
 
-// validateFee checks a fee.
+// validateFee checks how a fee is prorated.
 func validateFee(r invoq.Rate) error {
-	if r.Name == "" {
-		return refuse("name", "a flat rate needs one")
-	}
 	switch r.Prorate {
 	case "", invoq.ProrateDay, invoq.ProrateSecond, invoq.ProrateAdvance, invoq.ProrateArrears:
 		return nil
