@@ -14,8 +14,9 @@ func RoundCall(r invoq.Rounding, c Calls) Calls {
 	return c
 }
 
-// quantity returns what the calls are of the meter, and whether calls say it.
-func (c Calls) quantity(m invoq.Meter) (invoq.Decimal, bool) {
+// Quantity returns what the calls are of the meter, as they stand, and whether
+// calls say it: they have durations, MB·ms and CPU·ms.
+func (c Calls) Quantity(m invoq.Meter) (invoq.Decimal, bool) {
 	switch m {
 	case invoq.DurationMs:
 		return c.Count.Mul(c.DurationMs), true

@@ -1,7 +1,6 @@
 package pricing
 
 import (
-	"encoding/json"
 	"os"
 	"testing"
 
@@ -32,18 +31,7 @@ func FuzzParsePlan(f *testing.F) {
 			}
 			return
 		}
-		first, err := json.Marshal(plan)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := ParsePlan(first)
-		if err != nil {
-			t.Fatalf("written again: %v\n%s", err, first)
-		}
-		second, err := json.Marshal(again)
-		if err != nil || string(first) != string(second) {
-			t.Errorf("first %s, then %s", first, second)
-		}
+		readsAgain(t, plan)
 		usage := []Item{used1(invoq.Errors, "3"), used1(invoq.Invocations, "1e6"), used1(invoq.MBMs, "12345.678")}
 		s, err := Compile(plan)
 		if err != nil {

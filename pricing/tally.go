@@ -137,7 +137,7 @@ func (p *special) add(s *slot, at int, item *Item) {
 		return
 	}
 	if item.Calls != nil {
-		quantity, _ := RoundCall(p.rate.Round, *item.Calls).quantity(s.meter)
+		quantity, _ := RoundCall(p.rate.Round, *item.Calls).Quantity(s.meter)
 		s.sums[at].Add(&quantity)
 		return
 	}

@@ -116,7 +116,7 @@ func validateMeter(r invoq.Rate) error {
 	if !slices.Contains(all, r.Meter) {
 		return refuse("meter", "%q is not one of %v", clip(string(r.Meter)), all)
 	}
-	if _, ok := (Calls{}).quantity(r.Meter); !ok && !r.Round.IsZero() {
+	if _, ok := (Calls{}).Quantity(r.Meter); !ok && !r.Round.IsZero() {
 		return refuse("round", "calls have no %s to round", r.Meter)
 	}
 	return nil

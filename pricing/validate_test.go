@@ -14,6 +14,23 @@ func ratePlan(rates string) []byte {
 	return []byte(`{"name":"p","currency":"USD","rates":[` + rates + `]}`)
 }
 
+// readsAgain writes a plan as JSON, reads that, and writes the same again.
+func readsAgain(t testing.TB, plan invoq.Plan) {
+	t.Helper()
+	first, err := json.Marshal(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ParsePlan(first)
+	if err != nil {
+		t.Errorf("read again: %v\n%s", err, first)
+		return
+	}
+	if second, err := json.Marshal(again); err != nil || string(second) != string(first) {
+		t.Errorf("written again it is %s, first %s", second, first)
+	}
+}
+
 // TestValidateAccepts: what each kind looks like at its fullest, and what
 // stands at the edge of a rule. All of it reads the same again.
 func TestValidateAccepts(t *testing.T) {
@@ -24,18 +41,7 @@ func TestValidateAccepts(t *testing.T) {
 			t.Errorf("%s: %v", rates, err)
 			return
 		}
-		first, err := json.Marshal(plan)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := ParsePlan(first)
-		if err != nil {
-			t.Errorf("%s: read again: %v", first, err)
-			return
-		}
-		if second, err := json.Marshal(again); err != nil || string(second) != string(first) {
-			t.Errorf("written again it is %s, first %s", second, first)
-		}
+		readsAgain(t, plan)
 	}
 	f(`{"meter":"errors","price":0}`)
 	f(`{"meter":"errors","kind":"per_unit","price":"1","per":"0.5","free_per_month":1,"free_pool":"p",

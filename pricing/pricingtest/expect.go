@@ -91,6 +91,7 @@ func lineName(l invoq.BillLine) string {
 	return name
 }
 
+// reason is what a row says of it: nothing where there is no rate.
 func reason(u pricing.Unpriced) string {
 	if u.Reason == pricing.NoRate {
 		return ""

@@ -123,24 +123,13 @@ func expandCalls(w *words, counts []pricing.Item) []pricing.Item {
 		for _, m := range meters {
 			item := count
 			item.Meter, item.Calls = m, &calls
-			item.Quantity = quantityOf(calls, m)
+			if q, ok := calls.Quantity(m); ok {
+				item.Quantity = q
+			}
 			items = append(items, item)
 		}
 	}
 	return items
-}
-
-// quantityOf returns what calls are of a meter, as they are.
-func quantityOf(c pricing.Calls, m invoq.Meter) invoq.Decimal {
-	switch m {
-	case invoq.DurationMs:
-		return c.Count.Mul(c.DurationMs)
-	case invoq.MBMs:
-		return c.Count.Mul(c.DurationMs).Mul(c.MemoryMB)
-	case invoq.CPUMs:
-		return c.Count.Mul(c.DurationMs).Mul(c.CPUs)
-	}
-	return c.Count
 }
 
 // windows takes value i as the usage of window i.
@@ -177,6 +166,7 @@ func (l loading) growth(samples []sample) ([]pricing.Item, error) {
 	return items, nil
 }
 
+// item is usage from one reading of the grid to another.
 func (l loading) item(from, to int, quantity invoq.Decimal) pricing.Item {
 	return pricing.Item{
 		Interval: invoq.Interval{
