@@ -136,7 +136,8 @@ func TestPropertyFreeOnce(t *testing.T) {
 	})
 }
 
-// TestPropertyLines: lines add up to the totals, only a reprice is negative,
+// TestPropertyLines: lines add up to the totals, only a reprice is negative and
+// only where the period begins inside a month, so that a whole month never is;
 // steps make the list price, and each line is rounded once, half up.
 func TestPropertyLines(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -148,6 +149,9 @@ func TestPropertyLines(t *testing.T) {
 			total, exact = total.Add(l.Amount), exact.Add(l.Exact)
 			if l.Exact.Sign() < 0 && l.Kind != invoq.LineReprice {
 				t.Fatalf("a negative line: %+v", l)
+			}
+			if l.Kind == invoq.LineReprice && (l.Month != st.Lines[0].Month || s.period.Start.Equal(s.period.UsageFrom())) {
+				t.Fatalf("nothing of %s was priced before: %+v", l.Month, l)
 			}
 			checkLine(t, l, digits)
 		}
