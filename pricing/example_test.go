@@ -128,3 +128,70 @@ func ExampleAllocate() {
 	fmt.Println(pricing.Allocate(invoq.MustDecimal("1.00"), thirds, 2))
 	// Output: [0.34 0.33 0.33]
 }
+
+// What came in after a bill was issued goes on a later one as differences.
+func ExampleDifferences() {
+	plan := invoq.Plan{Name: "pro", Currency: "USD", Rates: []invoq.Rate{
+		{Meter: invoq.Invocations, FreePerMonth: invoq.MustDecimal("1000"), Price: invoq.MustDecimal("0.01")}}}
+	january := pricing.NewMonth(2026, time.January, time.UTC)
+	used := func(quantity string) pricing.Item {
+		return pricing.Item{Interval: invoq.Interval{Start: january.Start}, Meter: invoq.Invocations,
+			Quantity: invoq.MustDecimal(quantity)}
+	}
+	issued, err := pricing.Price(plan, january, []pricing.Item{used("900")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	right, err := pricing.Price(plan, january, []pricing.Item{used("900"), used("250")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, l := range pricing.Differences(issued, right) {
+		fmt.Println(l.Month, l.Rate, l.Quantity, "more,", l.Free, "of them free:", l.Amount.Fixed(2))
+	}
+	// Output: 2026-01 invocations 250 more, 100 of them free: 1.50
+}
+
+// Azure Functions counts a call of 27.55 ms at 160 MB as 100 ms at 256 MB.
+func ExampleRoundCall() {
+	plan, err := pricing.Preset("azure-functions-consumption")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rate, _ := plan.Rate(invoq.MBMs)
+	c := pricing.RoundCall(rate.Round, pricing.Calls{Count: invoq.MustDecimal("1"),
+		DurationMs: invoq.MustDecimal("27.55"), MemoryMB: invoq.MustDecimal("160")})
+	mbMs, _ := c.Quantity(invoq.MBMs)
+	fmt.Println(c.DurationMs, "ms,", c.MemoryMB, "MB:", mbMs, "MB·ms")
+	// Output: 100 ms, 256 MB: 25600 MB·ms
+}
+
+// Usage may be summed up to the next cut before it is priced.
+func ExampleSheet_Cuts() {
+	sheet, err := pricing.Compile(invoq.Plan{Name: "night", Currency: "USD", Rates: []invoq.Rate{{
+		Meter: invoq.Invocations, Kind: invoq.RateTimeOfDay, Price: invoq.MustDecimal("2"),
+		Windows: []invoq.PriceWindow{
+			{Name: "night", From: "22:00", To: "06:00", Price: invoq.MustDecimal("1")}}}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	day := pricing.NewMonth(2026, time.January, time.UTC)
+	day.End = day.Start.AddDate(0, 0, 1)
+	cuts, err := sheet.Cuts(day)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, at := range cuts {
+		fmt.Println(at.Format(time.RFC3339))
+	}
+	// Output:
+	// 2026-01-01T00:00:00Z
+	// 2026-01-01T06:00:00Z
+	// 2026-01-01T22:00:00Z
+	// 2026-01-02T00:00:00Z
+}
