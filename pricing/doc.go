@@ -13,8 +13,8 @@
 // therefore part of the input.
 //
 // It owns the rules and their presets. It does not own where usage comes from
-// (package metering), when bills are run and how they live (package billing), or
-// where plans are stored (package postgres).
+// (package metering), when bills are run and how they live (package billing),
+// or where plans are stored (package postgres).
 //
 // Bad input is an error of KindUnprocessable that names the field or the item.
 // Usage that no rate covers is returned as Unpriced, never billed at 0.

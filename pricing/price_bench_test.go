@@ -10,8 +10,7 @@ import (
 )
 
 // BenchmarkPrice prices a month of hourly usage of 10 services and 4 meters:
-// 29,760 items a bill, in order of time. Baseline:
-// testdata/bench.txt.
+// 29,760 items a bill, in order of time. Baseline: testdata/bench.txt.
 func BenchmarkPrice(b *testing.B) {
 	for _, c := range []struct {
 		name  string
