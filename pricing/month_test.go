@@ -28,11 +28,11 @@ func TestLineInputs(t *testing.T) {
 		return i
 	}
 	lines := priceJanuary(t, []invoq.Rate{{Meter: invoq.Errors, Price: d("1")}},
-		by("y", "b", "1", "1"), by("y", "a", "1", "2"), by("x", "c", "1", "3"), by("x", "a", "1", "4"),
-		by("y", "a", "2", "5"), by("z", "a", "1", "6"), by("z", "a", "2", "-6"))
+		by("y", "c", "1", "1"), by("y", "b", "1", "2"), by("x", "b", "1", "3"), by("x", "a", "1", "4"),
+		by("y", "b", "2", "5"), by("z", "a", "1", "6"), by("z", "a", "2", "-6"))
 	want := []invoq.LineInput{
-		{Namespace: "x", Service: "a", Quantity: d("4")}, {Namespace: "x", Service: "c", Quantity: d("3")},
-		{Namespace: "y", Service: "a", Quantity: d("7")}, {Namespace: "y", Service: "b", Quantity: d("1")},
+		{Namespace: "x", Service: "a", Quantity: d("4")}, {Namespace: "x", Service: "b", Quantity: d("3")},
+		{Namespace: "y", Service: "b", Quantity: d("7")}, {Namespace: "y", Service: "c", Quantity: d("1")},
 	}
 	if diff := cmp.Diff(want, lines[0].Inputs, decimals); diff != "" {
 		t.Errorf("inputs (-want +got):\n%s", diff)

@@ -22,6 +22,9 @@ func cutsOf(t *testing.T, plan invoq.Plan, p Period) []string {
 	}
 	var all []string
 	for _, c := range cuts {
+		if c.Location() != time.UTC {
+			t.Errorf("cut %s is not in UTC", c)
+		}
 		all = append(all, strings.TrimSuffix(strings.TrimPrefix(c.Format(time.RFC3339Nano), "2026-"), ":00Z"))
 	}
 	return all
