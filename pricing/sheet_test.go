@@ -60,14 +60,15 @@ func TestCuts(t *testing.T) {
 	// From any instant the windows are left at their own edges, and where the
 	// price does not change there is no cut.
 	hours.Rates[1].Windows = []invoq.PriceWindow{{Name: "night", From: "00:00", To: "06:45"}}
-	p.Start, p.End, p.Zone = at("2026-01-30T10:20:30.000000007Z"), at("2026-01-31T00:00:00Z"), time.UTC
+	p.Start, p.End, p.Zone = at("2026-01-30T10:20:30.000000007Z"), at("2026-01-31T12:00:00Z"), time.UTC
 	got := cutsOf(t, hours, p)
-	want = []string{"01-29T06:45", "01-30T00:00", "01-30T06:45", "01-30T10:20:30.000000007Z", "01-31T00:00"}
-	if diff := cmp.Diff(want, got[len(got)-5:]); diff != "" {
+	want = []string{"01-29T06:45", "01-30T00:00", "01-30T06:45", "01-30T10:20:30.000000007Z",
+		"01-31T00:00", "01-31T06:45", "01-31T12:00"}
+	if diff := cmp.Diff(want, got[len(got)-7:]); diff != "" {
 		t.Errorf("cuts of nights (-want +got):\n%s", diff)
 	}
 	hours.Rates[1].Windows = []invoq.PriceWindow{{Name: "always", From: "00:00", To: "24:00"}}
-	want = []string{"01-01T00:00", "01-30T10:20:30.000000007Z", "01-31T00:00"}
+	want = []string{"01-01T00:00", "01-30T10:20:30.000000007Z", "01-31T12:00"}
 	if diff := cmp.Diff(want, cutsOf(t, hours, p)); diff != "" {
 		t.Errorf("cuts of one price (-want +got):\n%s", diff)
 	}
