@@ -8,9 +8,9 @@ import (
 )
 
 // Differences returns the lines that turn one statement of a period into
-// another of the same plan: for each line of either the second less the first,
-// rounded amounts included, without those about nothing. Put on a later bill,
-// they correct one that has been issued. Steps and inputs are left out.
+// another in the same currency: for each line of either the second less the
+// first, rounded amounts included, without those about nothing. Put on a later
+// bill, they correct one that has been issued. Steps and inputs are left out.
 func Differences(issued, right Statement) []invoq.BillLine {
 	type key struct {
 		month, rate string
