@@ -33,9 +33,7 @@ func Differences(issued, right Statement) []invoq.BillLine {
 			addTo(&all[at], l, i == 0)
 		}
 	}
-	all = slices.DeleteFunc(all, func(l invoq.BillLine) bool {
-		return l.Quantity.IsZero() && l.Exact.IsZero()
-	})
+	all = slices.DeleteFunc(all, aboutNothing)
 	slices.SortStableFunc(all, func(a, b invoq.BillLine) int {
 		return cmp.Compare(a.Month, b.Month)
 	})

@@ -21,7 +21,7 @@ func Explain(line invoq.BillLine, currency invoq.Currency) []string {
 	say := func(format string, args ...any) {
 		text = append(text, "  "+fmt.Sprintf(format, args...))
 	}
-	if line.Meter != "" && !line.Quantity.IsZero() {
+	if line.Meter != "" && (!line.Quantity.IsZero() || !line.Free.IsZero()) {
 		say("%s %s, %s free, %s billable", line.Quantity, line.Meter, line.Free, line.Billable)
 	}
 	for _, in := range line.Inputs {

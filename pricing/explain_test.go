@@ -64,6 +64,13 @@ support fee, 2026-01: 10.00 USD
 	if diff := cmp.Diff(want, Explain(least, "USD")); diff != "" {
 		t.Errorf("a minimum (-want +got):\n%s", diff)
 	}
+	// Free units that another rate of the pool has taken back.
+	taken := invoq.BillLine{Rate: "x86", Kind: invoq.LineUsage, Meter: invoq.Errors, Month: "2026-01",
+		Free: d("-4"), Billable: d("4")}
+	want = []string{"x86 usage, 2026-01: 0.00 USD", "  0 errors, -4 free, 4 billable", "  0, rounded to 0.00"}
+	if diff := cmp.Diff(want, Explain(taken, "USD")); diff != "" {
+		t.Errorf("free units taken back (-want +got):\n%s", diff)
+	}
 	line := invoq.BillLine{Rate: "old", Kind: invoq.LineReprice, Month: "2026-01", Exact: d("-0.25"), Amount: d("-0.25"),
 		Steps: []invoq.LineStep{{Quantity: d("5"), Price: d("0.05"), Amount: d("0.25")}}}
 	got = Explain(line, "unknown")

@@ -177,7 +177,7 @@ func (n *naive) usageLines(r *invoq.Rate, m naiveMonth, enter, leave time.Time) 
 }
 
 func (n *naive) put(m naiveMonth, rate string, kind invoq.LineKind, quantity, free, exact *big.Rat) {
-	if quantity.Sign() != 0 || exact.Sign() != 0 {
+	if quantity.Sign() != 0 || free.Sign() != 0 || exact.Sign() != 0 {
 		n.lines[lineKey{m.label, rate, kind}] = naiveLine{quantity, free, exact}
 	}
 }

@@ -45,13 +45,19 @@ const (
 // add rounds the line, once, and puts it on the statement. A line about
 // nothing stays off it.
 func (s *Statement) add(digits int32, line invoq.BillLine) {
-	if line.Quantity.IsZero() && line.Exact.IsZero() {
+	if aboutNothing(line) {
 		return
 	}
 	line.Amount = line.Exact.Round(digits)
 	s.Lines = append(s.Lines, line)
 	s.Total = s.Total.Add(line.Amount)
 	s.Exact = s.Exact.Add(line.Exact)
+}
+
+// aboutNothing reports whether a line says nothing. One without a quantity and
+// an amount may say that earlier free units of a pool went to another rate.
+func aboutNothing(l invoq.BillLine) bool {
+	return l.Quantity.IsZero() && l.Free.IsZero() && l.Exact.IsZero()
 }
 
 // warnUnrounded says that a rate could not round the calls of a quantity.
