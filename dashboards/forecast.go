@@ -49,9 +49,13 @@ type forecastData struct {
 // WriteForecast writes a page that stands alone: style, script and the chart
 // library are in it, so it can be mailed and opened without a server.
 func WriteForecast(w io.Writer, view ForecastView) error {
-	p, err := New()
+	t, err := template.ParseFS(embedded, "pages/alone/forecast.html")
 	if err != nil {
-		return err
+		return fmt.Errorf("parse the page of forecasts: %w", err)
+	}
+	assets, err := readAssets(embedded)
+	if err != nil {
+		return fmt.Errorf("read assets: %w", err)
 	}
 	page := forecastPage{ForecastView: view}
 	for name, set := range map[string]func(string){
@@ -59,9 +63,9 @@ func WriteForecast(w io.Writer, view ForecastView) error {
 		"forecast.js":    func(s string) { page.Script = template.JS(s) },  //nolint:gosec // our own file
 		"forecast.css":   func(s string) { page.Style = template.CSS(s) },  //nolint:gosec // our own file
 	} {
-		asset, err := p.Asset(name)
-		if err != nil {
-			return fmt.Errorf("page of forecasts: %w", err)
+		asset := assets[name]
+		if asset == nil {
+			return fmt.Errorf("page of forecasts: no asset %q", name)
 		}
 		// A script element ends at the first closing tag, even in a string.
 		set(string(bytes.ReplaceAll(asset.Content, []byte("</script"), []byte(`<\/script`))))
@@ -69,7 +73,10 @@ func WriteForecast(w io.Writer, view ForecastView) error {
 	for _, c := range view.Charts {
 		page.Data = append(page.Data, c.data())
 	}
-	return p.Render(w, "forecast", page)
+	if err := t.Execute(w, page); err != nil {
+		return fmt.Errorf("write the page of forecasts: %w", err)
+	}
+	return nil
 }
 
 func (c ForecastChart) data() forecastData {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-//go:embed pages/*.html assets
+//go:embed pages/*.html pages/alone/*.html assets
 var embedded embed.FS
 
 // layout is the file that all pages stand in.
