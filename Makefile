@@ -27,7 +27,8 @@ run: ## serve on this machine, with a private Postgres under .data
 .PHONY: demo
 demo: ## replay a recorded trace, print its bill and serve it (ARGS=--once to exit)
 	@internal/scripts/deps.sh postgres
-	go run ./cmd/invoq demo $(ARGS)
+	@$(MAKE) --no-print-directory build
+	@exec bin/invoq demo $(ARGS)
 
 .PHONY: check
 check: fmt vet lint tidy unit ## what a commit must pass, in under a minute
@@ -43,7 +44,7 @@ vet: ## go vet
 
 .PHONY: lint
 lint: ## golangci-lint (the first run builds it, which takes minutes)
-	$(TOOL) golangci-lint run ./...
+	$(TOOL) golangci-lint run --allow-serial-runners ./...
 
 .PHONY: tidy
 tidy: ## the rules of the repository: arrows, sizes, comments, links

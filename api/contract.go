@@ -3,11 +3,11 @@ package api
 import (
 	"context"
 	_ "embed" // openapi.yaml
-	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -95,6 +95,9 @@ func (s *Server) underContract(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	if err := checkParameters(route, params, r.URL.Query()); err != nil {
+		return err
+	}
 	body, err := s.jsonBody(c)
 	if err != nil {
 		return err
@@ -103,6 +106,32 @@ func (s *Server) underContract(c *fiber.Ctx) error {
 		context.WithValue(c.UserContext(), askedKey{}, asked{accept: c.Get(fiber.HeaderAccept), url: r.URL}),
 	)
 	return s.validate(c, route, params, &r, body)
+}
+
+// checkParameters refuses parameters that the operation does not have, since one
+// that is mistyped and ignored would widen what is asked for, and texts that no
+// name can have.
+func checkParameters(route *routers.Route, path map[string]string, query url.Values) error {
+	known := map[string]bool{}
+	for _, ps := range []openapi3.Parameters{route.PathItem.Parameters, route.Operation.Parameters} {
+		for _, p := range ps {
+			known[p.Value.Name] = known[p.Value.Name] || p.Value.In == openapi3.ParameterInQuery
+		}
+	}
+	for name, values := range query {
+		if !known[name] {
+			return invoq.Errorf(invoq.KindInvalid, "there is no parameter %q here", name)
+		}
+		if !isText(strings.Join(values, "")) {
+			return invoq.Errorf(invoq.KindInvalid, "parameter %q is not text", name)
+		}
+	}
+	for name, value := range path {
+		if text, err := url.PathUnescape(value); err != nil || !isText(text) {
+			return invoq.Errorf(invoq.KindInvalid, "parameter %q is not text", name)
+		}
+	}
+	return nil
 }
 
 // jsonBody reads a small body, which must not be compressed: what it inflates
@@ -183,59 +212,6 @@ func short(e *openapi3filter.RequestError) string {
 		return e.Err.Error()
 	}
 	return e.Reason
-}
-
-// uniqueKeys refuses JSON that names a key twice, which readers understand in
-// different ways, and anything behind the first value.
-func uniqueKeys(body []byte) error {
-	dec := json.NewDecoder(strings.NewReader(string(body)))
-	dec.UseNumber()
-	if err := uniqueKeysOf(dec, 0); err != nil {
-		return err
-	}
-	if dec.More() {
-		return invoq.Errorf(invoq.KindInvalid, "body has more than one JSON value")
-	}
-	return nil
-}
-
-// maxNesting bounds the depth of a JSON body.
-const maxNesting = 32
-
-// uniqueKeysOf reads one JSON value, to any depth up to maxNesting.
-func uniqueKeysOf(dec *json.Decoder, depth int) error {
-	tok, err := dec.Token()
-	if err != nil {
-		return invoq.Errorf(invoq.KindInvalid, "body is not JSON: %v", err)
-	}
-	open, ok := tok.(json.Delim)
-	if !ok {
-		return nil
-	}
-	if depth == maxNesting {
-		return invoq.Errorf(invoq.KindInvalid, "body is nested deeper than %d", maxNesting)
-	}
-	seen := map[string]bool{}
-	for dec.More() {
-		if open == '{' {
-			tok, err := dec.Token()
-			if err != nil {
-				return invoq.Errorf(invoq.KindInvalid, "body is not JSON: %v", err)
-			}
-			key, _ := tok.(string)
-			if seen[key] {
-				return invoq.Errorf(invoq.KindInvalid, "body names %q twice", key)
-			}
-			seen[key] = true
-		}
-		if err := uniqueKeysOf(dec, depth+1); err != nil {
-			return err
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return invoq.Errorf(invoq.KindInvalid, "body is not JSON: %v", err)
-	}
-	return nil
 }
 
 // scope returns whose rows the caller may touch.

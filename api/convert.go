@@ -11,7 +11,7 @@ import (
 func pageOf(limit *int, after *string) (invoq.Page, error) {
 	p := invoq.Page{Limit: derefOr(limit, invoq.DefaultPageSize)}
 	key, err := base64.RawURLEncoding.DecodeString(deref(after))
-	if err != nil {
+	if err != nil || !isText(string(key)) {
 		return p, invoq.Errorf(invoq.KindInvalid, "parameter \"after\" is not one that was given out")
 	}
 	p.After = string(key)

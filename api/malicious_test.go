@@ -303,3 +303,35 @@ func TestHostileUsageHoldsNobody(t *testing.T) {
 		t.Errorf("the tenant's own usage: %s", got)
 	}
 }
+
+// What is asked for in a way that cannot be meant is refused as the caller's
+// fault, and never as ours.
+func TestOddParameters(t *testing.T) {
+	r := serve(t)
+	r.tenant("acme")
+	f := func(method, path, body string, want int) {
+		t.Helper()
+		var headers []string
+		if body != "" {
+			headers = []string{"Content-Type", "application/json"}
+		}
+		if a := r.ask(r.owner, method, path, []byte(body), headers...); a.status != want {
+			t.Errorf("%s %s: %d, want %d: %s", method, path, a.status, want, a.body)
+		}
+	}
+	day := "&window=1d&start=2026-03-01T00:00:00Z&end=2026-03-02T00:00:00Z"
+	f("GET", "/api/v1/usage?tenant_id=acme"+day, "", 200)
+	f("GET", "/api/v1/usage?tenant=acme"+day, "", 400)
+	f("GET", "/api/v1/usage?service=a%00b"+day, "", 400)
+	f("GET", "/api/v1/usage?service=%ff"+day, "", 400)
+	f("GET", "/api/v1/tenants?colour=red", "", 400)
+	f("GET", "/api/v1/tenants/a%00b", "", 400)
+	f("GET", "/api/v1/pricing/plans/%ff", "", 400)
+	for _, list := range []string{"tenants", "keys", "services", "pricing/plans", "billing/reports/acme"} {
+		f("GET", "/api/v1/"+list+"?after=zzz", "", 400)
+		f("GET", "/api/v1/"+list+"?after=AP8", "", 400)
+	}
+	f("POST", "/api/v1/services", `{"tenant_id":"acme","name":"f","runtime":"g\u0000"}`, 422)
+	f("POST", "/api/v1/services", `{"tenant_id":"acme","name":"f","tags":{"a\u0000":"b"}}`, 422)
+	f("POST", "/api/v1/tenants", `{"name":"acme"}`, 409)
+}

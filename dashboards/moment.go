@@ -25,6 +25,9 @@ func at(t time.Time, zone *time.Location) Moment {
 
 // ago shows how long before now an instant was.
 func ago(t, now time.Time, zone *time.Location) Moment {
+	if t.After(now) {
+		t = now // A window says when it ends, which may be to come.
+	}
 	m := at(t, zone)
 	if t.IsZero() {
 		return m

@@ -18,7 +18,7 @@ func TestAgo(t *testing.T) {
 			t.Errorf("%s before now is %q, %q; want %q, %q", before, m.Text, m.Full, text, full)
 		}
 	}
-	f(-time.Minute, "just now", "22 Nov 2026, 17:46 +0545")
+	f(-time.Minute, "just now", "22 Nov 2026, 17:45 +0545")
 	f(59*time.Second, "just now", "22 Nov 2026, 17:44 +0545")
 	f(60*time.Second, "1 min ago", "22 Nov 2026, 17:44 +0545")
 	f(3*time.Hour, "3 h ago", "22 Nov 2026, 14:45 +0545")

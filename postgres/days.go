@@ -88,15 +88,22 @@ func daysArgs(asked []Days) pgx.NamedArgs {
 // window returns the largest size of which windows add up to days of the zone.
 func (d Days) window() invoq.WindowSize {
 	size := invoq.Window1d
-	for at := d.Interval.Start; at.Before(d.Interval.End); at = at.AddDate(0, 0, 1) {
+	for at := d.Interval.Start; ; at = at.AddDate(0, 0, 1) {
+		// The clocks may change within the last day, which then is no UTC day.
+		last := !at.Before(d.Interval.End)
+		if last {
+			at = d.Interval.End
+		}
 		switch _, offset := at.In(d.Zone).Zone(); {
 		case offset%3600 != 0:
 			return invoq.Window5m
 		case offset != 0:
 			size = invoq.Window1h
 		}
+		if last {
+			return size
+		}
 	}
-	return size
 }
 
 // sumUsageByDays reads each tenant's windows by the primary key, a tenant at a

@@ -179,3 +179,30 @@ func TestMark(t *testing.T) {
 		t.Errorf("counted until %s", m.Until)
 	}
 }
+
+// In London the clocks change in the night before the last day of March 2024,
+// which therefore ends an hour before UTC's does.
+func TestSumUsageByDaysWhenClocksChange(t *testing.T) {
+	db := open(t)
+	london, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	month := invoq.Interval{
+		Start: time.Date(2024, 3, 1, 0, 0, 0, 0, london).UTC(), End: time.Date(2024, 4, 1, 0, 0, 0, 0, london).UTC(),
+	}
+	// The nth window of days that begin with the first of March 2026.
+	nth := func(at time.Time) int { return int(at.Sub(day) / (5 * time.Minute)) }
+	for i, at := range []time.Time{month.End.Add(-5 * time.Minute), month.End} {
+		n := nth(at)
+		store(t, db, n, n+1, nil, window("acme", "f", "r1", n, int64(i+1)))
+	}
+	acme := find(t, db, "acme")
+	all, err := db.SumUsageByDays(t.Context(), everyone, []postgres.Days{{Tenant: acme, Zone: london, Interval: month}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"2024-03-31 1"}, dayLines(all[acme])); diff != "" {
+		t.Errorf("days (-want +got):\n%s", diff)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -180,9 +181,15 @@ func asError(err error) error {
 		return invoq.Errorf(invoq.KindUnavailable, "the database does not answer; try again").WithCause(err)
 	case errors.As(err, &pg) && (pg.Code[:2] == "57" || pg.Code[:2] == "53" || pg.Code[:2] == "08"):
 		return invoq.Errorf(invoq.KindUnavailable, "the database is not available; try again").WithCause(err)
+	case errors.As(err, &pg) && slices.Contains(badText, pg.Code):
+		return invoq.Errorf(invoq.KindInvalid, "a value of the request is not one that there can be").WithCause(err)
 	}
 	return err
 }
+
+// badText are the codes by which the database refuses a text: not in its
+// encoding, no UUID or number, a character that it cannot hold.
+var badText = []string{"22021", "22P02", "22P05"}
 
 // conflict reports whether the error is a breach of the named unique constraint.
 func conflict(err error, constraint string) bool {

@@ -36,11 +36,11 @@ func (db *DB) CreateTenant(ctx context.Context, s invoq.Scope, t invoq.Tenant) (
 				"id": t.ID, "name": t.Name, "billing_email": t.BillingEmail,
 				"currency": t.Currency, "timezone": t.Timezone, "plan_id": t.PlanID,
 			})
-		var err error
-		t, err = pgx.CollectExactlyOneRow(rows, scanTenant)
+		made, err := pgx.CollectExactlyOneRow(rows, scanTenant)
 		if conflict(err, "tenants_name_key") {
 			return invoq.Errorf(invoq.KindConflict, "a tenant named %q exists already", t.Name)
 		}
+		t = made
 		return err
 	})
 	return t, wrap(err, "create tenant %q", t.Name)

@@ -84,7 +84,7 @@ func NewQueries(store *Store, limits QueryLimits, log *slog.Logger) *Queries {
 // Limits returns the limits of a query.
 func (q *Queries) Limits() QueryLimits { return q.limits }
 
-// Range is the time of a range query; Step is above 0.
+// Range is the time of a range query; Step is at least a millisecond.
 type Range struct {
 	Start, End time.Time
 	Step       time.Duration
@@ -98,7 +98,7 @@ type Range struct {
 func (q *Queries) Instant(
 	ctx context.Context, tenant invoq.TenantName, expr string, at time.Time, use func(*promql.Result) error,
 ) error {
-	return q.run(ctx, question{tenant, expr, 0}, use,
+	return q.run(ctx, question{tenant, expr, 0, 0}, use,
 		func(ctx context.Context, view storage.Queryable) (promql.Query, error) {
 			return q.engine.NewInstantQuery(ctx, view, nil, expr, at)
 		})
@@ -108,8 +108,8 @@ func (q *Queries) Instant(
 func (q *Queries) Range(
 	ctx context.Context, tenant invoq.TenantName, expr string, r Range, use func(*promql.Result) error,
 ) error {
-	if r.Step <= 0 {
-		return invoq.Errorf(invoq.KindInvalid, "step must be above 0")
+	if r.Step < time.Millisecond {
+		return invoq.Errorf(invoq.KindInvalid, "step must be at least a millisecond")
 	}
 	if r.End.Before(r.Start) {
 		return invoq.Errorf(invoq.KindInvalid, "end is before start")
@@ -122,7 +122,7 @@ func (q *Queries) Range(
 			q.limits.Points,
 		)
 	}
-	return q.run(ctx, question{tenant, expr, r.End.Sub(r.Start)}, use,
+	return q.run(ctx, question{tenant, expr, r.End.Sub(r.Start), r.Step}, use,
 		func(ctx context.Context, view storage.Queryable) (promql.Query, error) {
 			return q.engine.NewRangeQuery(ctx, view, nil, expr, r.Start, r.End, r.Step)
 		})
@@ -132,7 +132,9 @@ func (q *Queries) Range(
 type question struct {
 	tenant invoq.TenantName
 	expr   string
-	span   time.Duration
+	// span is the time from the first evaluation to the last, step that between
+	// two.
+	span, step time.Duration
 }
 
 // run takes its turn, checks what the question would cost, and answers it.
@@ -151,7 +153,7 @@ func (q *Queries) run(
 		return err
 	}
 	defer done()
-	if err := q.checkCost(ask.expr, ask.span); err != nil {
+	if err := q.checkCost(ask.expr, ask.span, ask.step); err != nil {
 		return err
 	}
 	query, err := prepare(ctx, q.View(ask.tenant))

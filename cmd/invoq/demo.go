@@ -106,7 +106,16 @@ func (d *demoCmd) play(ctx context.Context, std stdio, h *house) error {
 	case err = <-played:
 	case err = <-served:
 		stop()
-		return errors.Join(err, <-played)
+		played := <-played
+		if ctx.Err() == nil {
+			return errors.Join(err, played)
+		}
+		fmt.Fprintln(std.err, "\ninterrupted")
+		return err
+	}
+	if ctx.Err() != nil {
+		fmt.Fprintln(std.err, "\ninterrupted")
+		return <-served
 	}
 	if err != nil || d.Once {
 		stop()
