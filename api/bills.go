@@ -6,6 +6,7 @@ import (
 
 	"invoq"
 	"invoq/billing"
+	"invoq/postgres"
 	"invoq/pricing"
 )
 
@@ -66,7 +67,7 @@ func (s *Server) ListBills(ctx context.Context, r ListBillsRequestObject) (ListB
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.DB.ListBills(ctx, scope(ctx), t.ID, page)
+	all, err := s.DB.ListBills(ctx, scope(ctx), postgres.BillFilter{Tenant: t.ID}, page)
 	if err != nil {
 		return nil, err
 	}

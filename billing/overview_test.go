@@ -338,8 +338,8 @@ func (d *slowDatabase) ListTenants(ctx context.Context, _ invoq.Scope, _ invoq.P
 	return nil, err
 }
 
-func (d *slowDatabase) ListPlans(context.Context, invoq.Scope, invoq.Page) ([]invoq.Plan, error) {
-	return nil, nil
+func (d *slowDatabase) PlanBook(context.Context, invoq.Scope) (postgres.PlanBook, error) {
+	return postgres.PlanBook{}, nil
 }
 
 func (d *slowDatabase) SumUsageByDays(
