@@ -156,3 +156,13 @@ func lockBill(ctx context.Context, tx pgx.Tx, id invoq.BillID) (invoq.Bill, erro
 	}
 	return findBill(ctx, tx, b.ID) // As it is now that nobody else changes it.
 }
+
+// CountedUntil returns how far usage has been aggregated; zero before the first
+// run.
+func (db *DB) CountedUntil(ctx context.Context) (time.Time, error) {
+	var until *time.Time
+	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `SELECT (SELECT until FROM aggregation)`).Scan(&until)
+	})
+	return orZero(until), wrap(err, "read how far usage is counted")
+}

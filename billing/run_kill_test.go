@@ -1,0 +1,149 @@
+package billing_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"invoq/internal/pgtest"
+	"invoq/postgres"
+)
+
+// childURL names the variable that makes the test binary a server which does
+// nothing but bill runs over the database at the URL.
+const childURL = "INVOQ_TEST_BILL_RUN"
+
+// killBatch is small, so that there are many places to be killed at.
+const killBatch = 10
+
+// childRun resumes runs and returns the exit code.
+func childRun(url string) int {
+	db, err := postgres.Open(context.Background(), url, quiet)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer db.Close()
+	if err := runner(db, killBatch).Resume(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// A run that is killed again and again, by kill -9 or by the database's end,
+// leaves the same bytes as one that nobody disturbs. INVOQ_KILLS sets how often.
+func TestRunSurvivesKills(t *testing.T) {
+	kills := 5
+	if n, err := strconv.Atoi(os.Getenv("INVOQ_KILLS")); err == nil {
+		kills = n
+	}
+	fleet := billedFleet("kill", size{1000, 2})
+	calm, stormy := pgtest.URL(t, fleet), pgtest.URL(t, fleet)
+	if err := runner(openFrom(t, calm), killBatch).Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(7, 7))
+	at := make([]int, kills) // What is done when the next disturbance comes.
+	for i := range at {
+		at[i] = rng.IntN(2000)
+	}
+	slices.Sort(at)
+	storm := newStorm(t, stormy)
+	for i, n := range at {
+		storm.disturb(n, time.Duration(rng.IntN(10))*time.Millisecond, i%2 == 0)
+	}
+	if code := storm.child().Run(); code != nil {
+		t.Fatalf("the last server ended with %v", code)
+	}
+	if storm.hits < kills*3/4 {
+		t.Errorf("only %d of %d disturbances met a run: the test proves little", storm.hits, kills)
+	}
+	if diff := cmp.Diff(dump(t, calm), dump(t, stormy)); diff != "" {
+		t.Errorf("the disturbed run left other bytes (-calm +stormy):\n%.4000s", diff)
+	}
+	t.Logf("%d disturbances met the run", storm.hits)
+}
+
+// storm disturbs runs over a database.
+type storm struct {
+	t    testing.TB
+	url  string
+	conn *pgx.Conn
+	hits int // disturbances that came before the run's end
+}
+
+func newStorm(t testing.TB, url string) *storm {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return &storm{t: t, url: url, conn: conn}
+}
+
+// child returns a server in a process of its own.
+func (s *storm) child() *exec.Cmd {
+	cmd := exec.CommandContext(s.t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childURL+"="+s.url)
+	return cmd
+}
+
+// disturb starts a server, waits until so much of the run is done and a moment
+// more, and kills the server or all of its sessions in the database.
+func (s *storm) disturb(done int, moment time.Duration, kill bool) {
+	s.t.Helper()
+	cmd := s.child()
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for s.progress() <= done {
+		select {
+		case err := <-ended:
+			if err != nil {
+				s.t.Errorf("a server that nobody killed ended with %v", err)
+			}
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+	<-time.After(moment)
+	if kill {
+		if err := cmd.Process.Kill(); err != nil {
+			s.t.Logf("it was gone: %v", err)
+		}
+	} else if _, err := s.conn.Exec(s.t.Context(), `
+		SELECT pg_terminate_backend(pid)
+		FROM pg_stat_activity
+		WHERE datname = current_database() AND pid <> pg_backend_pid()`); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		s.hits++
+	}
+}
+
+// progress returns how much of the run is done: a step for each draft and one
+// for each bill that became final.
+func (s *storm) progress() (n int) {
+	s.t.Helper()
+	err := s.conn.QueryRow(s.t.Context(), `
+		SELECT count(*) + count(*) FILTER (WHERE state = 'final')
+		FROM bill_run_tenants`).Scan(&n)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
