@@ -11,6 +11,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/gofiber/fiber/v2"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"invoq/access"
@@ -46,9 +47,12 @@ type Parts struct {
 	Queries    *tsdb.Queries
 	Aggregator *metering.Aggregator
 	Biller     *billing.Biller
-	Overviews  *billing.Overviews // somebody else is in its Run
-	Pages      *dashboards.Pages
-	Metrics    *metrics.Set
+	Office     *billing.Office
+	// StartRuns has bill runs worked on once the transaction is committed.
+	StartRuns func(context.Context, pgx.Tx) error
+	Overviews *billing.Overviews // somebody else is in its Run
+	Pages     *dashboards.Pages
+	Metrics   *metrics.Set
 	// Gatherers are further sources for /metrics.
 	Gatherers prometheus.Gatherers
 	Log       *slog.Logger

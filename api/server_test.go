@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
@@ -21,6 +22,7 @@ import (
 	"invoq/dashboards"
 	"invoq/ingest"
 	"invoq/internal/pgtest"
+	"invoq/jobs"
 	"invoq/metering"
 	"invoq/postgres"
 	"invoq/tsdb"
@@ -56,6 +58,7 @@ type running struct {
 	owner  string // the owner's key
 	pepper []byte
 	client *http.Client
+	jobs   *jobs.Runner // not started
 }
 
 func serve(t testing.TB) *running {
@@ -92,7 +95,19 @@ func serve(t testing.TB) *running {
 	ring := access.NewKeyring(db, r.pepper, time.Now)
 	overviews := billing.NewOverviews(db, cfg.Lateness, log, time.Now)
 	go func() { _ = overviews.Run(t.Context()) }()
+	runs := billing.NewRunner(db, billing.RunConfig{}, log, time.Now)
+	runner, err := jobs.New(db.Pool(), log, jobs.Periodic{
+		Name: "bill-runs", Every: time.Hour, Timeout: time.Minute,
+		Run: func(ctx context.Context, _ time.Time) error { return runs.Resume(ctx) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.server, err = New(Parts{
+		Office: billing.NewOffice(db, 2*time.Hour, time.Now),
+		StartRuns: func(ctx context.Context, tx pgx.Tx) error {
+			return runner.Soon(ctx, tx, "bill-runs", time.Now())
+		},
 		DB: db, Keyring: ring, Sessions: access.NewSessions(ring, []byte("cookies"), time.Now), Pepper: r.pepper,
 		Receiver: ingest.NewReceiver(store.Writer(), ingest.DefaultLimits(), set),
 		Store:    store, Queries: tsdb.NewQueries(store, tsdb.DefaultQueryLimits(), log),
@@ -103,6 +118,7 @@ func serve(t testing.TB) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.jobs = runner
 	r.owner = r.mint(access.Key{Name: "owner", Role: access.Owner})
 	r.listen()
 	return r

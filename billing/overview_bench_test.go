@@ -41,15 +41,12 @@ func fleet(name string, zones ...string) pgtest.Template {
 			return err
 		}
 		defer conn.Close(ctx)
-		return fillFleet(ctx, conn, size{benchTenants, 3}, zones)
+		return fillFleet(ctx, conn, zones)
 	}}
 }
 
-// size is how many tenants there are, and how many services each has.
-type size struct{ tenants, services int }
-
 // fillFleet inserts rows as the aggregation leaves them, in order of time.
-func fillFleet(ctx context.Context, conn *pgx.Conn, n size, zones []string) error {
+func fillFleet(ctx context.Context, conn *pgx.Conn, zones []string) error {
 	window := func(seconds int, start string) string {
 		return fmt.Sprintf(`
 			INSERT INTO usage_aggregate
@@ -62,9 +59,9 @@ func fillFleet(ctx context.Context, conn *pgx.Conn, n size, zones []string) erro
 		fmt.Sprintf(`
 			INSERT INTO tenants (id, name, currency, timezone)
 			SELECT gen_random_uuid(), 'tenant-' || i, 'USD', ('{%s}'::text[])[1 + i %% %d]
-			FROM generate_series(1, %d) i`, join(zones), len(zones), n.tenants),
-		fmt.Sprintf(`INSERT INTO services (id, tenant_id, name) SELECT gen_random_uuid(), id, 'service-' || i
-		 FROM tenants, generate_series(1, %d) i`, n.services),
+			FROM generate_series(1, %d) i`, join(zones), len(zones), benchTenants),
+		`INSERT INTO services (id, tenant_id, name) SELECT gen_random_uuid(), id, 'service-' || i
+		 FROM tenants, generate_series(1, 3) i`,
 		`INSERT INTO revisions (id, tenant_id, service_id, name)
 		 SELECT gen_random_uuid(), tenant_id, id, name || '-00001' FROM services`,
 		window(86400, "2026-03-01Z"), window(3600, "2026-02-28Z"), window(300, "2026-03-31Z"),

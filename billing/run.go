@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// finalBatch is how many drafts become final in one transaction.
-	finalBatch = 1000
+	// finalBatches is how many batches of drafts become final in one transaction.
+	finalBatches = 4
 	// maxProblemBytes bounds what is recorded of a tenant that was parked.
 	maxProblemBytes = 1000
 )
@@ -223,7 +223,7 @@ func (r *Runner) finalize(ctx context.Context, run postgres.BillRun) error {
 	}
 	for {
 		n, err := r.db.FinalizeBillRun(ctx, postgres.RunFinal{
-			Run: run.ID, Closed: until.Add(-r.cfg.Grace), At: r.now(), Limit: finalBatch,
+			Run: run.ID, Closed: until.Add(-r.cfg.Grace), At: r.now(), Limit: finalBatches * r.cfg.Batch,
 		})
 		if err != nil || n == 0 {
 			return err

@@ -46,7 +46,7 @@ func billedFleet(name string, n size) pgtest.Template {
 			return err
 		}
 		defer conn.Close(ctx)
-		if err := fillFleet(ctx, conn, n, []string{"UTC", "Europe/Berlin"}); err != nil {
+		if err := fillBilled(ctx, conn, n); err != nil {
 			return err
 		}
 		night, err := db.CreatePlan(ctx, invoq.Everyone(), invoq.Plan{
@@ -66,7 +66,8 @@ func billedFleet(name string, n size) pgtest.Template {
 			 SELECT id, '2026-03-11', '` + string(night.ID) + `', 'test', 'grown' FROM tenants WHERE name LIKE '%7'`,
 			`UPDATE tenants SET currency = 'JPY' WHERE name IN ('tenant-3', 'tenant-13')`,
 			`UPDATE tenants SET timezone = 'Nowhere/None' WHERE name = 'tenant-5'`,
-			`UPDATE aggregation SET until = '2026-04-02'`,
+			`INSERT INTO aggregation (until) VALUES ('2026-04-02')`,
+			`ANALYZE`,
 		} {
 			if _, err := conn.Exec(ctx, sql); err != nil {
 				return err
@@ -76,6 +77,40 @@ func billedFleet(name string, n size) pgtest.Template {
 			func(pgx.Tx, postgres.BillRun) error { return nil })
 		return err
 	}}
+}
+
+// size is how many tenants there are, and how many services each has.
+type size struct{ tenants, services int }
+
+// fillBilled inserts tenants in two zones and usage in every seventh hour, with
+// the days that are its sums.
+func fillBilled(ctx context.Context, conn *pgx.Conn, n size) error {
+	for _, sql := range []string{
+		fmt.Sprintf(`
+			INSERT INTO tenants (id, name, currency, timezone)
+			SELECT md5('t' || i)::uuid, 'tenant-' || i, 'USD', ('{UTC,Europe/Berlin}'::text[])[1 + i %% 2]
+			FROM generate_series(1, %d) i`, n.tenants),
+		fmt.Sprintf(`
+			INSERT INTO services (id, tenant_id, name)
+			SELECT md5(t.id || 's' || i)::uuid, t.id, 'service-' || i
+			FROM tenants t, generate_series(1, %d) i`, n.services),
+		`INSERT INTO revisions (id, tenant_id, service_id, name)
+		 SELECT md5(id || 'r')::uuid, tenant_id, id, name || '-00001' FROM services`,
+		`INSERT INTO usage_aggregate
+		 SELECT r.tenant_id, r.id, 3600, w, 1200 + extract(hour FROM w), 345678.123456, 44444444.123456,
+			123456.789, 3, 2, '{}', '{}', 128.5, 0, 0, 0
+		 FROM generate_series(timestamptz '2026-02-28Z', '2026-03-31T23:00Z', interval '7 hours') w, revisions r`,
+		`INSERT INTO usage_aggregate
+		 SELECT tenant_id, revision_id, 86400, date_bin('1 day', window_start, 'epoch'), sum(invocations),
+			sum(duration_ms), sum(mb_ms), sum(cpu_ms), sum(cold_starts), sum(errors), '{}', '{}', 128.5, 0, 0, 0
+		 FROM usage_aggregate
+		 GROUP BY 1, 2, 4`,
+	} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // april is after the month is closed everywhere.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"invoq"
@@ -46,6 +47,7 @@ type house struct {
 	store      *tsdb.Store
 	aggregator *metering.Aggregator
 	overviews  *billing.Overviews
+	jobs       *jobs.Runner
 	server     *api.Server
 }
 
@@ -160,23 +162,35 @@ func (h *house) openStore(context.Context) (err error) {
 func (h *house) openMetering(ctx context.Context) error {
 	h.aggregator = metering.New(metering.Config{SkipFirstSight: h.cfg.FirstSight == "skip"},
 		h.store, h.db, h.profiles, h.log, h.set)
-	runner, err := jobs.New(h.db.Pool(), h.log, jobs.Periodic{
+	bills := billing.NewRunner(h.db, billing.RunConfig{Grace: time.Duration(h.cfg.Lateness)}, h.log, time.Now)
+	var err error
+	h.jobs, err = jobs.New(h.db.Pool(), h.log, jobs.Periodic{
 		Name: "aggregate", Every: invoq.Window5m.Duration(), Timeout: time.Hour,
 		Run: func(ctx context.Context, slot time.Time) error {
 			_, err := h.aggregator.Run(ctx, slot)
 			h.overviews.Wake()
 			return err
 		},
+	}, jobs.Periodic{
+		// A run begins when it is asked for; this finds those that were cut short.
+		Name: billRuns, Every: time.Minute, Timeout: billRunTime,
+		Run: func(ctx context.Context, _ time.Time) error { return bills.Resume(ctx) },
 	})
 	if err != nil {
 		return err
 	}
-	if err := runner.Start(context.WithoutCancel(ctx)); err != nil {
+	if err := h.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	h.life.add("jobs", runner.Stop)
+	h.life.add("jobs", h.jobs.Stop)
 	return nil
 }
+
+// billRuns is the job that works on bill runs, and billRunTime bounds one go.
+const (
+	billRuns    = "bill-runs"
+	billRunTime = 6 * time.Hour
+)
 
 // openOverviews begins to keep the owner's page at hand.
 func (h *house) openOverviews(ctx context.Context) error {
@@ -203,7 +217,12 @@ func (h *house) openAPI(context.Context) error {
 		Receiver: ingest.NewReceiver(h.store.Writer(), ingest.DefaultLimits(), h.set),
 		Tenancy:  h.cfg.tenancy(),
 		Store:    h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
-		Aggregator: h.aggregator, Biller: billing.New(h.db), Overviews: h.overviews, Pages: pages,
+		Aggregator: h.aggregator, Biller: billing.New(h.db),
+		Office: billing.NewOffice(h.db, time.Duration(h.cfg.Lateness), time.Now),
+		StartRuns: func(ctx context.Context, tx pgx.Tx) error {
+			return h.jobs.Soon(ctx, tx, billRuns, time.Now())
+		},
+		Overviews: h.overviews, Pages: pages,
 		Metrics: h.set, Gatherers: prometheus.Gatherers{h.store.Registry()},
 		Log: h.log, Now: time.Now, Version: own, Secure: h.cfg.SecureCookies,
 	})
