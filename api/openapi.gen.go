@@ -426,7 +426,7 @@ type MintedKey struct {
 
 // NewBillRun defines model for NewBillRun.
 type NewBillRun struct {
-	// Finalize Make the drafts final
+	// Finalize Make the drafts final, in the order of tenants' ids.
 	Finalize *bool `json:"finalize,omitempty"`
 
 	// Month Example: 2026-03

@@ -134,6 +134,8 @@ func (r *running) listen() {
 	r.url = "http://" + r.host
 	done := make(chan error, 1)
 	go func() { done <- r.server.Serve(l) }()
+	// A server that is shut down before it serves would serve for ever.
+	r.ask("", http.MethodGet, "/healthz", nil)
 	r.t.Cleanup(func() {
 		r.client.CloseIdleConnections()
 		if err := r.server.Shutdown(context.Background()); err != nil {
