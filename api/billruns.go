@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 
-	"github.com/jackc/pgx/v5"
 
 	"invoq/billing"
 	"invoq/postgres"
@@ -18,7 +17,7 @@ func (s *Server) StartBillRun(
 	}
 	run, err := s.DB.CreateBillRun(ctx, postgres.BillRun{
 		Month: r.Body.Month, Finalize: deref(r.Body.Finalize), CreatedBy: string(identity(ctx).KeyID),
-	}, func(tx pgx.Tx, _ postgres.BillRun) error { return s.StartRuns(ctx, tx) })
+	}, func(tx postgres.Tx, _ postgres.BillRun) error { return s.StartRuns(ctx, tx) })
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/gofiber/fiber/v2"
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"invoq/access"
@@ -49,7 +48,7 @@ type Parts struct {
 	Biller     *billing.Biller
 	Office     *billing.Office
 	// StartRuns has bill runs worked on once the transaction is committed.
-	StartRuns func(context.Context, pgx.Tx) error
+	StartRuns func(context.Context, postgres.Tx) error
 	Overviews *billing.Overviews // somebody else is in its Run
 	Pages     *dashboards.Pages
 	Metrics   *metrics.Set

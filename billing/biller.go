@@ -56,6 +56,8 @@ func (b *Biller) Preview(
 	if err != nil {
 		return Calculation{}, err
 	}
+	// In UTC, as the canonical bytes say it.
+	period.Start, period.End = period.Start.UTC(), period.End.UTC()
 	o := order{tenant: t, period: pricing.Period{Interval: period, Zone: zone}}
 	w := workshop{db: b.db, scope: invoq.Only(t.ID), agreement: agreement{b.db, newSheets()}}
 	made, err := w.make(ctx, []order{o})

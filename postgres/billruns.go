@@ -10,6 +10,9 @@ import (
 	"invoq"
 )
 
+// Tx is a transaction of ours that others take part in, such as the job queue.
+type Tx = pgx.Tx
+
 // BillRun is the making of all tenants' bills of a month.
 type BillRun struct {
 	ID    string // a UUID
@@ -74,7 +77,7 @@ func scanRun(row pgx.CollectableRow) (BillRun, error) {
 // the same transaction. If a run of the month goes on already, that one is
 // returned and nothing is done; KindConflict if it is to end otherwise.
 func (db *DB) CreateBillRun(
-	ctx context.Context, r BillRun, also func(pgx.Tx, BillRun) error,
+	ctx context.Context, r BillRun, also func(Tx, BillRun) error,
 ) (BillRun, error) {
 	asked := r
 	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"invoq"
@@ -219,7 +218,7 @@ func (h *house) openAPI(context.Context) error {
 		Store:    h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
 		Aggregator: h.aggregator, Biller: billing.New(h.db),
 		Office: billing.NewOffice(h.db, time.Duration(h.cfg.Lateness), time.Now),
-		StartRuns: func(ctx context.Context, tx pgx.Tx) error {
+		StartRuns: func(ctx context.Context, tx postgres.Tx) error {
 			return h.jobs.Soon(ctx, tx, billRuns, time.Now())
 		},
 		Overviews: h.overviews, Pages: pages,
