@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 
-
 	"invoq/billing"
 	"invoq/postgres"
 )

@@ -21,9 +21,9 @@ import (
 const benchServices = 10
 
 // benchFleet is a database with a March of many tenants in UTC, each of its
-// services in use every hour: what the aggregation keeps of hours that are over,
-// their days, and of hours those of the last day, which a whole month in UTC
-// does not read.
+// services in use every hour. Its days are stored, the sums of its hours; of the
+// hours themselves only those of the last day, since a whole month in UTC reads
+// none.
 func benchFleet(tenants int) pgtest.Template {
 	name := fmt.Sprintf("bench %d", tenants)
 	return pgtest.Template{Name: name, Fill: func(ctx context.Context, url string) error {
