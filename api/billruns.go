@@ -14,6 +14,8 @@ func (s *Server) StartBillRun(
 	if err := billing.CheckMonth(r.Body.Month); err != nil {
 		return nil, err
 	}
+	// The job is enqueued in the transaction that stores the run, so that there is
+	// never one without the other.
 	run, err := s.DB.CreateBillRun(ctx, postgres.BillRun{
 		Month: r.Body.Month, Finalize: deref(r.Body.Finalize), CreatedBy: string(identity(ctx).KeyID),
 	}, func(tx postgres.Tx, _ postgres.BillRun) error { return s.StartRuns(ctx, tx) })

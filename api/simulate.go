@@ -65,6 +65,7 @@ func (s *Server) simulatedPlan(ctx context.Context, p *SimulatedPlan) (invoq.Pla
 	case p.Plan != nil:
 		return s.planOf(ctx, *p.Plan)
 	}
+	// In the caller's scope: another tenant's own plan does not exist.
 	versions, err := s.DB.PlanVersions(ctx, scope(ctx), invoq.PlanID(*p.PlanID))
 	if err != nil {
 		return invoq.Plan{}, err

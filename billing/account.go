@@ -15,7 +15,9 @@ type account struct {
 	tenant invoq.Tenant
 	period pricing.Period
 	parts  []part // in order of time; they cover the period
-	spans  []postgres.Span
+	// spans are the stretches that usage is summed over, in order of time; the
+	// first begins where the period's first month does.
+	spans []postgres.Span
 }
 
 // newAccount returns an account whose spans of usage lie between all instants

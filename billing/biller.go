@@ -14,6 +14,7 @@ import (
 type Database interface {
 	Plans
 	FindTenant(ctx context.Context, s invoq.Scope, idOrName string) (invoq.Tenant, error)
+	// SumSpans returns the usage of each span, in their order.
 	SumSpans(ctx context.Context, s invoq.Scope, spans []postgres.Span) ([][]invoq.Usage, error)
 	SumUsageByDay(
 		ctx context.Context, s invoq.Scope, f postgres.UsageFilter, zone *time.Location,
@@ -21,6 +22,8 @@ type Database interface {
 	BillHistory(
 		ctx context.Context, s invoq.Scope, tenants []invoq.TenantID, after, until time.Time,
 	) (postgres.History, error)
+	// PutDraft stores a draft in place of the one of its period; KindConflict where
+	// the period's bill is issued.
 	PutDraft(ctx context.Context, s invoq.Scope, b invoq.Bill) (invoq.Bill, error)
 }
 
@@ -114,6 +117,7 @@ type workshop struct {
 
 // workshopDatabase is what a workshop reads.
 type workshopDatabase interface {
+	// SumSpans is as in Database, for many tenants at a time.
 	SumSpans(ctx context.Context, s invoq.Scope, spans []postgres.Span) ([][]invoq.Usage, error)
 	BillHistory(
 		ctx context.Context, s invoq.Scope, tenants []invoq.TenantID, after, until time.Time,
@@ -123,9 +127,12 @@ type workshopDatabase interface {
 // bench is one order in the making.
 type bench struct {
 	order
+	// account prices the period itself.
 	account *account
-	past    []*issued
-	err     error
+	// past are the tenant's earlier bills, which may have to be corrected.
+	past []*issued
+	// err is why the bill cannot be made.
+	err error
 }
 
 // make makes the bills of some orders, of tenants that differ, in their order.
@@ -194,6 +201,8 @@ func (w *workshop) lookBack(ctx context.Context, all []bench) error {
 	if len(ids) == 0 {
 		return nil
 	}
+	// Months begin at other instants in other zones: the widest time is asked for,
+	// and what is not before a tenant's own start is left out afterwards.
 	h, err := w.db.BillHistory(ctx, w.scope, ids, first.AddDate(0, -correctionMonths, 0), last)
 	if err != nil {
 		return err

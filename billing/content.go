@@ -65,6 +65,7 @@ func disagreement(b invoq.Bill) string {
 	for i := range b.Lines {
 		l := &b.Lines[i]
 		total = total.Add(l.Amount)
+		// A correction is the difference of two rounded lines, not itself rounded.
 		if l.Corrects == "" {
 			if problem := lineDisagreement(l, digits); problem != "" {
 				return fmt.Sprintf("line %d, %s: %s", i, l.Rate, problem)

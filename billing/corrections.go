@@ -45,6 +45,7 @@ func (a agreement) pastOf(
 		byID[b.ID] = past
 		all[b.TenantID] = append(all[b.TenantID], past)
 	}
+	// What later bills said of earlier ones. Drafts have said nothing yet.
 	for _, b := range h.Bills {
 		if b.Status != invoq.BillFinal && b.Status != invoq.BillPaid {
 			continue
@@ -127,6 +128,8 @@ func (x *issued) corrections(usage [][]invoq.Usage) ([]invoq.BillLine, error) {
 		now = st.lines
 		markAll(now, billParts(x.right.parts))
 	}
+	// Lines of one part are told apart by month, rate and kind; those of different
+	// parts may have all of these in common.
 	var all []invoq.BillLine
 	for _, p := range periodsOf(now, x.said) {
 		said, right := of(x.said, p.Period), of(now, p.Period)

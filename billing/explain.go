@@ -47,6 +47,8 @@ func (o *Office) Explain(ctx context.Context, s invoq.Scope, id invoq.BillID) (E
 	if err != nil {
 		return Explained{}, err
 	}
+	// Days are read as they are stored, so that what is shown can be found in the
+	// list of windows.
 	spans := within(b.Period, cutAtDays(x.bench.account.spans))
 	usage, err := o.db.SumSpans(ctx, invoq.Only(b.TenantID), spans)
 	if err != nil {
@@ -59,6 +61,8 @@ func (o *Office) Explain(ctx context.Context, s invoq.Scope, id invoq.BillID) (E
 		if l.Plan, err = a.planOfLine(ctx, b, line); err != nil {
 			return Explained{}, err
 		}
+		// What a correction is made of stands on the bill that it corrects, and in
+		// what that bill comes to now.
 		if line.Corrects == "" {
 			l.Windows = windowsOf(line, b, usage)
 		}
@@ -116,6 +120,7 @@ func windowsOf(l invoq.BillLine, b invoq.Bill, usage [][]invoq.Usage) []LineWind
 	if err != nil {
 		return nil
 	}
+	// A line of a bill in parts has windows of its own part alone.
 	if !l.Period.Start.IsZero() {
 		period.Interval = l.Period
 	}

@@ -13,20 +13,28 @@ import (
 type OfficeDatabase interface {
 	Database
 	FindBill(ctx context.Context, s invoq.Scope, id invoq.BillID) (invoq.Bill, error)
+	// CountedUntil returns how far usage has been aggregated; zero before the first
+	// run.
 	CountedUntil(ctx context.Context) (time.Time, error)
+	// FinalizeBill makes a draft final if its content is still the one with the
+	// hash, and gives it the next number.
 	FinalizeBill(
 		ctx context.Context, s invoq.Scope, id invoq.BillID, sha256 string, at time.Time,
 	) (invoq.Bill, error)
+	// PayBill and VoidBill change a bill's status and nothing else.
 	PayBill(
 		ctx context.Context, s invoq.Scope, id invoq.BillID, payment string, at time.Time,
 	) (invoq.Bill, error)
 	VoidBill(
 		ctx context.Context, s invoq.Scope, id invoq.BillID, reason string, at time.Time,
 	) (invoq.Bill, error)
+	// CreateCreditNote stores a note once a reference, within the bill's total.
 	CreateCreditNote(
 		ctx context.Context, s invoq.Scope, c invoq.CreditNote,
 	) (invoq.CreditNote, error)
+	// Reratings returns those of a bill, the oldest first.
 	Reratings(ctx context.Context, s invoq.Scope, bill invoq.BillID) ([]invoq.Rerating, error)
+	// AddRerating stores one if the latest of the bill is still the one known.
 	AddRerating(
 		ctx context.Context, s invoq.Scope, r invoq.Rerating, latest int64,
 	) (invoq.Rerating, error)
@@ -70,6 +78,8 @@ func (o *Office) Finalize(ctx context.Context, s invoq.Scope, id invoq.BillID) (
 	if reason := stillOpen(b.Period.End, until, o.grace); reason != "" {
 		return b, invoq.Errorf(invoq.KindConflict, "%s", reason)
 	}
+	// Computed once more: what is issued is what the usage comes to now, and a
+	// correction that another bill has got meanwhile is not issued twice.
 	c, err := o.biller.Preview(ctx, s, string(b.TenantID), b.Period)
 	if err != nil {
 		return b, err
@@ -237,6 +247,7 @@ func (x *opened) again() (invoq.Bill, error) {
 		return invoq.Bill{}, err
 	}
 	b := x.bench.bill(st)
+	// The corrections on it are of other bills, as they were then.
 	for _, l := range x.bill.Lines {
 		if l.Corrects != "" {
 			b.Lines = append(b.Lines, l)
@@ -258,6 +269,7 @@ func (x *opened) due(ctx context.Context) ([]invoq.BillLine, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Only issued bills count as said: a draft may never be issued.
 	past := &issued{bill: b, said: own(b)}
 	if past.right, err = (agreement{o.db, newSheets()}).right(ctx, x.bench.tenant, b, x.right); err != nil {
 		return nil, err

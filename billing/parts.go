@@ -202,6 +202,8 @@ func spansFrom[E any, T comparable](
 ) []span[T] {
 	all := []span[T]{{Interval: p.Interval, of: first}}
 	for _, change := range changes {
+		// What takes effect at or before the start of the last span replaces what
+		// holds in it; later it cuts the span.
 		day, of := read(change)
 		at := p.Start
 		if day != "" {

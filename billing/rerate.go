@@ -108,6 +108,7 @@ func (o *Office) rerateParts(ctx context.Context, b invoq.Bill, r Rerate) ([]inv
 		parts, err := a.parts(ctx, t, period)
 		return billParts(parts), err
 	}
+	// The checks of an assigned plan hold: it is in reach and in the currency.
 	versions, err := a.versions(ctx, t, r.Plan)
 	if err != nil {
 		return nil, err
@@ -144,6 +145,8 @@ func (o *Office) partsBefore(ctx context.Context, b invoq.Bill, id int64) ([]inv
 
 // token returns a name for what a re-rating would do.
 func (r *Rerated) token() (string, error) {
+	// The last re-rating is part of it: after another one the same lines would mean
+	// something else.
 	b, err := json.Marshal([]any{r.Bill.ID, r.latest, r.Parts, r.Lines})
 	if err != nil {
 		return "", fmt.Errorf("write a re-rating: %w", err)

@@ -38,14 +38,22 @@ type RunConfig struct {
 // RunDatabase is what a run reads and writes.
 type RunDatabase interface {
 	workshopDatabase
+	// PlanBook returns all plans and whom they are assigned to.
 	PlanBook(ctx context.Context, s invoq.Scope) (postgres.PlanBook, error)
+	// CountedUntil returns how far usage has been aggregated.
 	CountedUntil(ctx context.Context) (time.Time, error)
+	// UnfinishedBillRuns returns the ids of runs that go on, the oldest first.
 	UnfinishedBillRuns(ctx context.Context) ([]string, error)
 	FindBillRun(ctx context.Context, s invoq.Scope, id string) (postgres.BillRun, error)
+	// LeadBillRun runs fn unless another server leads the run.
 	LeadBillRun(ctx context.Context, id string, fn func() error) (bool, error)
+	// BillRunTenants returns who is not done yet.
 	BillRunTenants(ctx context.Context, run string) ([]invoq.TenantID, error)
 	TenantsByID(ctx context.Context, s invoq.Scope, ids []invoq.TenantID) ([]invoq.Tenant, error)
+	// StoreBillRun stores drafts and that their tenants are done, all or nothing.
 	StoreBillRun(ctx context.Context, run string, results []postgres.RunResult) error
+	// FinalizeBillRun makes the next drafts final and returns how many tenants
+	// that settled; 0 when none is left.
 	FinalizeBillRun(ctx context.Context, f postgres.RunFinal) (int, error)
 	FinishBillRun(ctx context.Context, run string, at time.Time) error
 }
@@ -127,6 +135,8 @@ func (r *Runner) draft(ctx context.Context, run postgres.BillRun) error {
 	w := &workshop{
 		db: r.db, scope: invoq.Everyone(), agreement: agreement{newShelf(asOf(book, run.CreatedAt)), newSheets()},
 	}
+	// The first error ends the others: what they have not stored is left for the
+	// next who resumes.
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.cfg.Workers)
 	for ids := range slices.Chunk(left, r.cfg.Batch) {

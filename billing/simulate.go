@@ -33,6 +33,7 @@ func (b *Biller) Simulate(ctx context.Context, q Simulate) (pricing.Simulation, 
 	if n := len(q.Plans); n == 0 || n > pricing.MaxSimulated {
 		return pricing.Simulate(q.Plans, p, nil) // It says what is wrong.
 	}
+	// Usage before the period would use up free units without being shown.
 	items := q.Usage
 	for i := range items {
 		if !p.Contains(items[i].Start) {

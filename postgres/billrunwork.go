@@ -61,6 +61,7 @@ func (db *DB) StoreBillRun(ctx context.Context, run string, results []RunResult)
 		if err != nil {
 			return err
 		}
+		// Tenants whose period's bill is issued have no draft, and keep that bill.
 		n := len(results)
 		tenants, bills := make([]string, n), make([]*string, n)
 		states, problems := make([]string, n), make([]string, n)

@@ -40,6 +40,7 @@ func scanBill(row pgx.CollectableRow) (invoq.Bill, error) {
 			return b, fmt.Errorf("read %s of bill %q: %w", part.name, b.ID, err)
 		}
 	}
+	// Empty lists are nil, as they are on a bill that was just made.
 	if len(b.Warnings) == 0 {
 		b.Warnings = nil
 	}

@@ -37,6 +37,7 @@ func (db *DB) CreateCreditNote(
 		if b.Status != invoq.BillFinal && b.Status != invoq.BillPaid {
 			return invoq.Errorf(invoq.KindConflict, "the bill is %s; only an issued one is credited", b.Status)
 		}
+		// The bill may have been named by its number.
 		c.BillID, c.TenantID = b.ID, b.TenantID
 		rows, _ := tx.Query(ctx, `
 			SELECT `+creditColumns+`

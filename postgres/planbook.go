@@ -54,6 +54,7 @@ func (db *DB) AssignPlan(
 	ctx context.Context, s invoq.Scope, a invoq.PlanAssignment,
 ) (invoq.PlanAssignment, error) {
 	err := db.in(ctx, s, func(tx pgx.Tx) error {
+		// Always a row of its own: what was agreed before stays on record.
 		rows, _ := tx.Query(ctx, `
 			INSERT INTO plan_assignments (tenant_id, effective_from, plan_id, created_by, reason)
 			VALUES (@tenant_id, @from::date, nullif(@plan_id, '')::uuid, @by, @reason)

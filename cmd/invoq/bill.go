@@ -71,6 +71,7 @@ func (c *billRunCmd) Run(ctx context.Context, std stdio) error {
 	for _, p := range run.ParkedTenants {
 		fmt.Fprintf(std.out, "parked %s: %s\n", p.Tenant, p.Problem)
 	}
+	// A script must not take a run that left somebody out for a whole one.
 	if run.Parked > 0 {
 		return fmt.Errorf("%d tenants were parked", run.Parked)
 	}
