@@ -75,6 +75,15 @@ func (d *desk) use(name, at string, invocations int64) {
 	d.must(d.db.AggregatedUntil(d.t.Context(), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)))
 }
 
+// connect returns a connection as the database's owner.
+func (d *desk) connect() *pgx.Conn {
+	d.t.Helper()
+	conn, err := pgx.Connect(d.t.Context(), d.url)
+	d.must(err)
+	d.t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
 func month(m time.Month) invoq.Interval {
 	return invoq.Interval{
 		Start: time.Date(2026, m, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2026, m+1, 1, 0, 0, 0, 0, time.UTC),
@@ -185,9 +194,7 @@ func TestIssuedBillsNeverChange(t *testing.T) {
 		BillID: b.ID, Reference: "r", Amount: invoq.MustDecimal("1"), Reason: "outage", CreatedBy: "test",
 	})
 	d.must(err)
-	conn, err := pgx.Connect(t.Context(), d.url)
-	d.must(err)
-	defer conn.Close(context.Background())
+	conn := d.connect()
 	for _, sql := range []string{
 		`UPDATE bills SET total_amount = 0`,
 		`UPDATE bills SET line_items = '[]'`,

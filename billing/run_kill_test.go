@@ -47,7 +47,8 @@ func TestRunSurvivesKills(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("INVOQ_KILLS")); err == nil {
 		kills = n
 	}
-	fleet := billedFleet("kill", size{400, 2})
+	tenants := max(400, 60*kills) // So that every kill finds a run.
+	fleet := billedFleet("kill", size{tenants, 2})
 	calm, stormy := pgtest.URL(t, fleet), pgtest.URL(t, fleet)
 	if err := runner(openFrom(t, calm), killBatch).Resume(t.Context()); err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ func TestRunSurvivesKills(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	at := make([]int, kills) // What is done when the next disturbance comes.
 	for i := range at {
-		at[i] = rng.IntN(800)
+		at[i] = rng.IntN(2*tenants - 100)
 	}
 	slices.Sort(at)
 	storm := newStorm(t, stormy)
