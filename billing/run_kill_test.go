@@ -63,9 +63,7 @@ func TestRunSurvivesKills(t *testing.T) {
 	for i, n := range at {
 		storm.disturb(n, time.Duration(rng.IntN(10))*time.Millisecond, i%2 == 0)
 	}
-	if code := storm.child().Run(); code != nil {
-		t.Fatalf("the last server ended with %v", code)
-	}
+	storm.calm()
 	if storm.hits < kills*3/4 {
 		t.Errorf("only %d of %d disturbances met a run: the test proves little", storm.hits, kills)
 	}
@@ -81,6 +79,9 @@ type storm struct {
 	url  string
 	conn *pgx.Conn
 	hits int // disturbances that came before the run's end
+	// cmd is the server that works; ended gets its last word. Nil: none does.
+	cmd   *exec.Cmd
+	ended chan error
 }
 
 func newStorm(t testing.TB, url string) *storm {
@@ -93,46 +94,77 @@ func newStorm(t testing.TB, url string) *storm {
 	return &storm{t: t, url: url, conn: conn}
 }
 
-// child returns a server in a process of its own.
-func (s *storm) child() *exec.Cmd {
-	cmd := exec.CommandContext(s.t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childURL+"="+s.url)
-	return cmd
+// serve sees to it that a server in a process of its own works.
+func (s *storm) serve() {
+	s.t.Helper()
+	if s.cmd != nil && !s.over() {
+		return
+	}
+	s.cmd = exec.CommandContext(s.t.Context(), os.Args[0])
+	s.cmd.Env = append(os.Environ(), childURL+"="+s.url)
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.ended = make(chan error, 1)
+	go func(cmd *exec.Cmd, ended chan error) { ended <- cmd.Wait() }(s.cmd, s.ended)
 }
 
-// disturb starts a server, waits until so much of the run is done and a moment
-// more, and kills the server or all of its sessions in the database.
+// over reports whether the server has ended, by itself or by what was done to
+// its sessions.
+func (s *storm) over() bool {
+	select {
+	case err := <-s.ended:
+		s.ended <- err
+		return true
+	default:
+		return false
+	}
+}
+
+// disturb waits until so much of the run is done and a moment more, and kills
+// the server or all of its sessions in the database. A server whose sessions
+// were killed may have been in none of them, and goes on.
 func (s *storm) disturb(done int, moment time.Duration, kill bool) {
 	s.t.Helper()
-	cmd := s.child()
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	s.serve()
 	for s.progress() <= done {
-		select {
-		case err := <-ended:
-			if err != nil {
-				s.t.Errorf("a server that nobody killed ended with %v", err)
-			}
-			return
-		case <-time.After(time.Millisecond):
+		if s.over() {
+			s.serve()
 		}
+		<-time.After(time.Millisecond)
 	}
 	<-time.After(moment)
+	if s.over() {
+		return
+	}
+	s.hits++
 	if kill {
-		if err := cmd.Process.Kill(); err != nil {
+		if err := s.cmd.Process.Kill(); err != nil {
 			s.t.Logf("it was gone: %v", err)
 		}
-	} else if _, err := s.conn.Exec(s.t.Context(), `
+		<-s.ended
+		s.cmd = nil
+		return
+	}
+	_, err := s.conn.Exec(s.t.Context(), `
 		SELECT pg_terminate_backend(pid)
 		FROM pg_stat_activity
-		WHERE datname = current_database() AND pid <> pg_backend_pid()`); err != nil {
+		WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := <-ended; err != nil {
-		s.hits++
+}
+
+// calm lets the last servers end the run.
+func (s *storm) calm() {
+	s.t.Helper()
+	if s.cmd != nil {
+		<-s.ended
+		s.cmd = nil
+	}
+	s.serve()
+	if err := <-s.ended; err != nil {
+		s.t.Fatalf("the last server ended with %v", err)
 	}
 }
 
