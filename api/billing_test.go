@@ -58,7 +58,16 @@ func TestBillOverHTTP(t *testing.T) {
 	if a := r.json(keys[access.Tenant], http.MethodPost, at+"/finalize", ""); a.status != http.StatusForbidden {
 		t.Errorf("a tenant finalizes its own bill: %d", a.status)
 	}
+	for _, zone := range []string{"Asia/Tokyo", "UTC"} {
+		a := r.json(r.owner, http.MethodPatch, "/api/v1/tenants/acme", `{"timezone": "`+zone+`"}`)
+		if a.status != http.StatusOK {
+			t.Errorf("zone %s before a final bill: %d", zone, a.status)
+		}
+	}
 	r.decode(r.json(r.owner, http.MethodPost, at+"/finalize", ""), &bill)
+	if a := r.json(r.owner, http.MethodPatch, "/api/v1/tenants/acme", `{"timezone": "Asia/Tokyo"}`); a.status != 409 {
+		t.Errorf("another zone after a final bill: %d", a.status)
+	}
 	if deref(bill.Number) != "INV-00000001" || bill.Status != "final" || bill.TotalAmount.String() != "10" {
 		t.Errorf("final %+v", bill)
 	}

@@ -161,7 +161,11 @@ func (h *house) openStore(context.Context) (err error) {
 func (h *house) openMetering(ctx context.Context) error {
 	h.aggregator = metering.New(metering.Config{SkipFirstSight: h.cfg.FirstSight == "skip"},
 		h.store, h.db, h.profiles, h.log, h.set)
-	bills := billing.NewRunner(h.db, billing.RunConfig{Grace: time.Duration(h.cfg.Lateness)}, h.log, time.Now)
+	bills := billing.NewRunner(h.db, billing.RunConfig{
+		Grace: time.Duration(h.cfg.Lateness),
+		// Half of the connections: while bills are run, pages must be answered.
+		Workers: int(max(h.db.Pool().Config().MaxConns/2, 1)),
+	}, h.log, time.Now)
 	var err error
 	h.jobs, err = jobs.New(h.db.Pool(), h.log, jobs.Periodic{
 		Name: "aggregate", Every: invoq.Window5m.Duration(), Timeout: time.Hour,
