@@ -83,6 +83,8 @@ func (s *Store) options() *tsdb.Options {
 	o.EnableSTStorage = true
 	o.EnableHistogramSTEncoding = true
 	o.FloatChunkEncoding = chunkenc.EncXOR2
+	o.EnableExemplarStorage = true
+	o.MaxExemplars = maxExemplars
 	return o
 }
 
