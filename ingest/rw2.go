@@ -215,17 +215,17 @@ func (d *decoderV2) spell(refs []uint32) ([]byte, error) {
 		// What is full stays where it is, with the series that point into it.
 		d.out.spelled = make([]byte, 0, max(2*cap(d.out.spelled), need, spellingBytes))
 	}
-	out := d.out.spelled
-	begin := len(out)
+	begin := len(d.out.spelled)
+	buf, n := d.out.spelled[begin:begin+need], 0
 	for i := 0; i < len(refs); i += 2 {
 		name, value := d.out.symbols[refs[i]], d.out.symbols[refs[i+1]]
-		size := name.fieldSize() + value.fieldSize()
-		out = binary.AppendUvarint(append(out, 1<<3|wireBytes), uint64(size))
-		out = d.appendField(out, 1, name)
-		out = d.appendField(out, 2, value)
+		buf[n] = 1<<3 | wireBytes
+		n += 1 + binary.PutUvarint(buf[n+1:], uint64(name.fieldSize()+value.fieldSize()))
+		n += d.field(buf[n:], 1, name)
+		n += d.field(buf[n:], 2, value)
 	}
-	d.out.spelled = out
-	return out[begin:len(out):len(out)], nil
+	d.out.spelled = d.out.spelled[:begin+n]
+	return buf[:n:n], nil
 }
 
 // measure returns how many bytes the labels take at most once they are spelled.
@@ -254,12 +254,14 @@ func (s symbol) fieldSize() int {
 	return 1 + int(s.to-s.at)
 }
 
-// appendField appends the symbol as a string field, its length as it stands.
-func (d *decoderV2) appendField(out []byte, field byte, s symbol) []byte {
+// field writes the symbol as a string field, its length as it stands, and
+// returns how many bytes that takes.
+func (d *decoderV2) field(buf []byte, number byte, s symbol) int {
 	if s.text == s.to {
-		return out
+		return 0
 	}
-	return append(append(out, field<<3|wireBytes), d.body[s.at:s.to]...)
+	buf[0] = number<<3 | wireBytes
+	return 1 + copy(buf[1:], d.body[s.at:s.to])
 }
 
 // exemplarLabels reads label references of an exemplar. They are put behind
