@@ -665,6 +665,26 @@ type Recomputation struct {
 	Sha256 string `json:"sha256"`
 }
 
+// Rejection defines model for Rejection.
+type Rejection struct {
+	Count int64 `json:"count"`
+
+	// Example One of the last request's.
+	Example string    `json:"example"`
+	Last    time.Time `json:"last"`
+
+	// Reason Example: out_of_order
+	Reason string `json:"reason"`
+
+	// Tenant The tenant's name; empty where it is not known.
+	Tenant string `json:"tenant"`
+}
+
+// Rejections defines model for Rejections.
+type Rejections struct {
+	Items []Rejection `json:"items"`
+}
+
 // RerateRequest defines model for RerateRequest.
 type RerateRequest struct {
 	PlanID *string `json:"plan_id,omitempty"`
@@ -944,6 +964,12 @@ type ListBillRunsParams struct {
 	AfterParam *AfterParam `form:"after,omitempty" json:"after,omitempty"`
 }
 
+// ListRejectionsParams defines parameters for ListRejections.
+type ListRejectionsParams struct {
+	// TenantFilter The tenant's id or name; without it all tenants in your reach.
+	TenantFilter *TenantFilter `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+}
+
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
 	LimitParam *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
@@ -1095,6 +1121,9 @@ type ServerInterface interface {
 	// GetHealth Whether the server works, part by part
 	// (GET /api/v1/health)
 	GetHealth(c *fiber.Ctx) error
+	// ListRejections List how many samples were refused, and why
+	// (GET /api/v1/ingest/rejections)
+	ListRejections(c *fiber.Ctx, params ListRejectionsParams) error
 	// ListKeys List API keys, without their secrets
 	// (GET /api/v1/keys)
 	ListKeys(c *fiber.Ctx, params ListKeysParams) error
@@ -1697,6 +1726,43 @@ func (siw *ServerInterfaceWrapper) GetHealth(c *fiber.Ctx) error {
 
 	handler := func(c *fiber.Ctx) error {
 		return siw.Handler.GetHealth(c)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// ListRejections operation middleware
+func (siw *ServerInterfaceWrapper) ListRejections(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRejectionsParams
+
+	var query url.Values
+	query, err = url.ParseQuery(string(c.Request().URI().QueryString()))
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for query string: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", query, &params.TenantFilter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter tenant_id: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.ListRejections(c, params)
 	}
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2420,6 +2486,8 @@ func RegisterHandlersWithOptions(router fiber.Router, si ServerInterface, option
 
 	router.Post(options.BaseURL+"/api/v1/metrics/aggregate", wrapper.Aggregate)
 
+	router.Get(options.BaseURL+"/api/v1/ingest/rejections", wrapper.ListRejections)
+
 	router.Get(options.BaseURL+"/api/v1/pricing/plans", wrapper.ListPlans)
 
 	router.Post(options.BaseURL+"/api/v1/pricing/plans", wrapper.CreatePlan)
@@ -2972,6 +3040,35 @@ func (response GetHealth503JSONResponse) VisitGetHealthResponse(ctx *fiber.Ctx) 
 	ctx.Status(503)
 
 	return ctx.JSON(&response)
+}
+
+type ListRejectionsRequestObject struct {
+	Params ListRejectionsParams
+}
+
+type ListRejectionsResponseObject interface {
+	VisitListRejectionsResponse(ctx *fiber.Ctx) error
+}
+
+type ListRejections200JSONResponse Rejections
+
+func (response ListRejections200JSONResponse) VisitListRejectionsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type ListRejectionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRejectionsdefaultApplicationProblemPlusJSONResponse) VisitListRejectionsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
 }
 
 type ListKeysRequestObject struct {
@@ -3671,6 +3768,9 @@ type StrictServerInterface interface {
 	// GetHealth Whether the server works, part by part
 	// (GET /api/v1/health)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
+	// ListRejections List how many samples were refused, and why
+	// (GET /api/v1/ingest/rejections)
+	ListRejections(ctx context.Context, request ListRejectionsRequestObject) (ListRejectionsResponseObject, error)
 	// ListKeys List API keys, without their secrets
 	// (GET /api/v1/keys)
 	ListKeys(ctx context.Context, request ListKeysRequestObject) (ListKeysResponseObject, error)
@@ -4284,6 +4384,33 @@ func (sh *strictHandler) GetHealth(ctx *fiber.Ctx) error {
 		return err
 	} else if validResponse, ok := response.(GetHealthResponseObject); ok {
 		if err := validResponse.VisitGetHealthResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListRejections operation middleware
+func (sh *strictHandler) ListRejections(ctx *fiber.Ctx, params ListRejectionsParams) error {
+	var request ListRejectionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRejections(ctx.UserContext(), request.(ListRejectionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRejections")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRejectionsResponseObject); ok {
+		if err := validResponse.VisitListRejectionsResponse(ctx); err != nil {
 			return err
 		}
 	} else if response != nil {

@@ -20,6 +20,7 @@ func (s *Server) routes() {
 
 	// Samples in.
 	app.Post("/api/v1/write", s.may(access.WriteSamples, s.remoteWrite))
+	app.Post("/api/v1/otlp/v1/metrics", inForm(formOTLP, s.may(access.WriteSamples, s.otlpMetrics)))
 
 	// Samples out: the Prometheus HTTP API.
 	for path, h := range map[string]fiber.Handler{

@@ -17,6 +17,7 @@ import (
 	"invoq/billing"
 	"invoq/dashboards"
 	"invoq/ingest"
+	"invoq/ingest/otlp"
 	"invoq/metering"
 	"invoq/postgres"
 	"invoq/tsdb"
@@ -41,6 +42,7 @@ type Parts struct {
 	Sessions   *access.Sessions
 	Pepper     []byte // what keys are hashed with
 	Receiver   *ingest.Receiver
+	OTLP       *otlp.Handler // over Receiver
 	Tenancy    ingest.Tenancy
 	Store      *tsdb.Store
 	Queries    *tsdb.Queries

@@ -21,6 +21,7 @@ import (
 	"invoq/billing"
 	"invoq/dashboards"
 	"invoq/ingest"
+	"invoq/ingest/otlp"
 	"invoq/internal/pgtest"
 	"invoq/jobs"
 	"invoq/metering"
@@ -92,6 +93,7 @@ func serve(t testing.TB) *running {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	t.Cleanup(r.client.CloseIdleConnections)
+	receiver := ingest.NewReceiver(store.Writer(), ingest.DefaultLimits(), set)
 	ring := access.NewKeyring(db, r.pepper, time.Now)
 	overviews := billing.NewOverviews(db, cfg.Lateness, log, time.Now)
 	go func() { _ = overviews.Run(t.Context()) }()
@@ -109,7 +111,7 @@ func serve(t testing.TB) *running {
 			return runner.Soon(ctx, tx, "bill-runs", time.Now())
 		},
 		DB: db, Keyring: ring, Sessions: access.NewSessions(ring, []byte("cookies"), time.Now), Pepper: r.pepper,
-		Receiver: ingest.NewReceiver(store.Writer(), ingest.DefaultLimits(), set),
+		Receiver: receiver, OTLP: otlp.New(receiver, otlp.DefaultConfig()),
 		Store:    store, Queries: tsdb.NewQueries(store, tsdb.DefaultQueryLimits(), log),
 		Aggregator: metering.New(metering.Config{}, store, db, profiles, log, set),
 		Biller:     billing.New(db), Overviews: overviews, Pages: pages, Metrics: set,

@@ -83,8 +83,10 @@ type Batch struct {
 	// Skipped counts what was read but is not in the batch, by reason.
 	Skipped Rejections
 
-	// spelled holds labels that were sent as references to symbols.
-	spelled []byte
+	// spelled holds labels that did not come as fields of 1.0, the newest of
+	// them where there was no room for all; spelledBytes is what all take.
+	spelled      []byte
+	spelledBytes int
 	symbols []symbol
 	refs    []uint32
 	// elements counts the spans and buckets of all histograms.
@@ -102,7 +104,7 @@ func (b *Batch) reset() {
 	b.Descriptions = b.Descriptions[:0]
 	b.Skipped = Rejections{}
 	b.spelled, b.symbols, b.refs = b.spelled[:0], b.symbols[:0], b.refs[:0]
-	b.elements = 0
+	b.elements, b.spelledBytes = 0, 0
 }
 
 // begin returns a series that begins where the batch ends.

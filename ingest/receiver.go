@@ -111,6 +111,42 @@ func (r *Receiver) RemoteWrite(ctx context.Context, req Request) (res Result, er
 	return res, err
 }
 
+// Take has fill make a batch of something that is read already, and stores it.
+// Size is the memory that this takes, which the receiver's budget has to allow.
+// It returns what was stored durably and what was refused; errors are as
+// RemoteWrite has them.
+func (r *Receiver) Take(
+	ctx context.Context, scope Scope, size int64, fill func(Builder) error,
+) (written Counts, rejected Rejections, err error) {
+	started := time.Now()
+	defer func() { r.m.observe(started, written, err) }()
+	size = min(size, r.limits.InFlightBytes)
+	if err := r.reserve(ctx, size); err != nil {
+		return written, rejected, err
+	}
+	defer r.budget.Release(size)
+	d := r.pool.Get().(*decoded)
+	defer r.pool.Put(d)
+	d.batch.reset()
+	if err := fill(Builder{&d.batch, r.limits}); err != nil {
+		return written, rejected, err
+	}
+	return r.keep(ctx, scope, &d.batch)
+}
+
+// keep stores the batch, and counts what is stored and what is not.
+func (r *Receiver) keep(ctx context.Context, scope Scope, b *Batch) (Counts, Rejections, error) {
+	rejected, err := r.store.Write(ctx, scope, b)
+	if err != nil {
+		return Counts{}, Rejections{}, err
+	}
+	all := Counts{len(b.Samples), len(b.Histograms), len(b.Exemplars)}
+	written := all.sub(rejected.Batch())
+	rejected.Merge(b.Skipped)
+	r.m.reject(rejected)
+	return written, rejected, nil
+}
+
 // decode inflates and reads the body. It returns the memory that it holds of
 // the budget, which the caller releases.
 func (r *Receiver) decode(
@@ -148,14 +184,10 @@ func (r *Receiver) decode(
 
 // write stores the batch and turns rejections into the sender's verdict.
 func (r *Receiver) write(ctx context.Context, req Request, p Protocol, b *Batch) (Counts, error) {
-	rejected, err := r.store.Write(ctx, req.Scope, b)
+	written, rejected, err := r.keep(ctx, req.Scope, b)
 	if err != nil {
 		return Counts{}, err
 	}
-	all := Counts{len(b.Samples), len(b.Histograms), len(b.Exemplars)}
-	written := all.sub(rejected.Batch())
-	rejected.Merge(b.Skipped)
-	r.m.reject(rejected)
 	if p == RemoteWrite1 && rejected.onlyExemplars() {
 		return written, nil // 1.0 has no word for it, and every sample was kept.
 	}

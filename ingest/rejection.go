@@ -147,6 +147,9 @@ func (r *Rejections) Merge(o Rejections) {
 // Count returns how many samples were rejected for the reason.
 func (r Rejections) Count(why Reason) int { return r.counts[why] }
 
+// Example describes one of those rejected for the reason.
+func (r Rejections) Example(why Reason) string { return r.examples[why] }
+
 // Total returns how many samples were rejected.
 func (r Rejections) Total() int {
 	n := 0

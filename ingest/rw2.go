@@ -211,12 +211,7 @@ func (d *decoderV2) spell(refs []uint32) ([]byte, error) {
 	if d.room -= need; d.room < 0 {
 		return nil, errNoRoom
 	}
-	if cap(d.out.spelled)-len(d.out.spelled) < need {
-		// What is full stays where it is, with the series that point into it.
-		d.out.spelled = make([]byte, 0, max(2*cap(d.out.spelled), need, spellingBytes))
-	}
-	begin := len(d.out.spelled)
-	buf, n := d.out.spelled[begin:begin+need], 0
+	buf, n := d.out.room(need)[:need], 0
 	for i := 0; i < len(refs); i += 2 {
 		name, value := d.out.symbols[refs[i]], d.out.symbols[refs[i+1]]
 		buf[n] = 1<<3 | wireBytes
@@ -224,8 +219,7 @@ func (d *decoderV2) spell(refs []uint32) ([]byte, error) {
 		n += d.field(buf[n:], 1, name)
 		n += d.field(buf[n:], 2, value)
 	}
-	d.out.spelled = d.out.spelled[:begin+n]
-	return buf[:n:n], nil
+	return d.out.spelt(buf[:n]), nil
 }
 
 // measure returns how many bytes the labels take at most once they are spelled.

@@ -24,6 +24,8 @@ type appending struct {
 	batch    *ingest.Batch
 	now      time.Time
 	rejected ingest.Rejections
+	// byTenant is rejected by tenant, where the scope does not name it.
+	byTenant map[invoq.TenantName]*ingest.Rejections
 	spans    map[invoq.TenantName]span
 
 	// sh is the shard at work, app its open appender.
@@ -106,9 +108,9 @@ func (a *appending) series(s *ingest.Series, hash uint64) error {
 func (a *appending) values(s *ingest.Series, e *seriesEntry, ls labels.Labels) error {
 	samples := a.batch.Samples[s.First:s.End]
 	histograms := a.batch.Histograms[s.FirstHistogram:s.EndHistogram]
-	exemplars := a.exemplars(s)
+	exemplars := a.exemplars(s, e.tenant)
 	if len(samples)+len(histograms) == 0 {
-		a.orphans(s, len(exemplars))
+		a.orphans(s, e.tenant, len(exemplars))
 		return nil
 	}
 	a.c = carrier{series: s, entry: e, labels: ls, alone: e.pending != a.sh.appender}
@@ -184,9 +186,45 @@ func (a *appending) refuseSeries(err error, s *ingest.Series) {
 	}
 	if n.Total() == 0 {
 		a.rejected.Add(le.Reason, 1, example)
+		if a.scope.Tenant == "" {
+			a.forTenant("").Add(le.Reason, 1, example)
+		}
 		return
 	}
-	a.rejected.AddValues(le.Reason, n, example)
+	a.reject(le.Reason, "", n, example)
+}
+
+// reject counts values of a tenant, where it is known, as refused.
+func (a *appending) reject(why ingest.Reason, tenant invoq.TenantName, n ingest.Counts, example func() string) {
+	a.rejected.AddValues(why, n, example)
+	if a.scope.Tenant == "" {
+		a.forTenant(tenant).AddValues(why, n, example)
+	}
+}
+
+// forTenant returns where a tenant's refusals of this batch are counted.
+func (a *appending) forTenant(tenant invoq.TenantName) *ingest.Rejections {
+	if a.byTenant == nil {
+		a.byTenant = map[invoq.TenantName]*ingest.Rejections{}
+	}
+	if a.byTenant[tenant] == nil {
+		a.byTenant[tenant] = &ingest.Rejections{}
+	}
+	return a.byTenant[tenant]
+}
+
+// remember has the store remember what was refused of the batch, for tenants
+// to read.
+func (a *appending) remember() {
+	to := a.w.store.refusals
+	if a.scope.Tenant != "" {
+		to.add(a.scope.Tenant, &a.rejected, a.now)
+	} else {
+		for tenant, rejected := range a.byTenant {
+			to.add(tenant, rejected, a.now)
+		}
+	}
+	to.add(a.scope.Tenant, &a.batch.Skipped, a.now)
 }
 
 // extend widens the span of time in which a tenant's usage has changed.

@@ -21,7 +21,7 @@ const maxExemplars = 100_000
 
 // exemplars reads the series' exemplars, sorted by time; those that no one can
 // read are refused.
-func (a *appending) exemplars(s *ingest.Series) []exemplar.Exemplar {
+func (a *appending) exemplars(s *ingest.Series, tenant invoq.TenantName) []exemplar.Exemplar {
 	if s.FirstExemplar == s.EndExemplar {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (a *appending) exemplars(s *ingest.Series) []exemplar.Exemplar {
 	for _, e := range a.batch.Exemplars[s.FirstExemplar:s.EndExemplar] {
 		ls, err := ingest.ParseExemplarLabels(e.Labels, a.w.limits, &a.sh.b)
 		if err != nil {
-			a.rejected.AddValues(ingest.BadExemplar, ingest.Counts{Exemplars: 1}, err.Error)
+			a.reject(ingest.BadExemplar, tenant, ingest.Counts{Exemplars: 1}, err.Error)
 			continue
 		}
 		all = append(all, exemplar.Exemplar{Labels: ls, Value: e.V, Ts: e.T, HasTs: e.T != 0})
@@ -45,16 +45,16 @@ func (a *appending) refuseExemplars(c *carrier, partial *storage.AppendPartialEr
 		if errors.Is(err, storage.ErrOutOfOrderExemplar) {
 			why = ingest.LateExemplar
 		}
-		a.rejected.AddValues(why, ingest.Counts{Exemplars: 1}, func() string {
+		a.reject(why, c.entry.tenant, ingest.Counts{Exemplars: 1}, func() string {
 			return fmt.Sprintf("%s: %v", c.series.Describe(), err)
 		})
 	}
 }
 
 // orphans refuses exemplars whose sample was not stored, or that have none.
-func (a *appending) orphans(s *ingest.Series, n int) {
+func (a *appending) orphans(s *ingest.Series, tenant invoq.TenantName, n int) {
 	if n > 0 {
-		a.rejected.AddValues(ingest.BadExemplar, ingest.Counts{Exemplars: n}, s.Describe)
+		a.reject(ingest.BadExemplar, tenant, ingest.Counts{Exemplars: n}, s.Describe)
 	}
 }
 

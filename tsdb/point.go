@@ -220,10 +220,10 @@ func (a *appending) refusal(e *seriesEntry, p point) (ingest.Reason, bool) {
 
 // refuse reports one point, and the exemplars that go with it.
 func (a *appending) refuse(why ingest.Reason, c *carrier, p point) {
-	a.rejected.AddValues(why, p.one(), func() string {
+	a.reject(why, c.entry.tenant, p.one(), func() string {
 		return fmt.Sprintf("%s at %d", c.series.Describe(), p.t)
 	})
-	a.orphans(c.series, len(c.exemplars))
+	a.orphans(c.series, c.entry.tenant, len(c.exemplars))
 }
 
 // refusalOf maps the TSDB's errors about a sample to reasons.

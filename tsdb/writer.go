@@ -66,6 +66,8 @@ func (w *Writer) Write(ctx context.Context, scope ingest.Scope, b *ingest.Batch)
 	if len(b.Metadata) > 0 && scope.Tenant != "" {
 		w.store.meta.put(scope.Tenant, b.Metadata)
 	}
+	a := appending{w: w, scope: scope, batch: b, now: w.store.cfg.Now()}
+	defer a.remember()
 	if len(b.Series) == 0 {
 		return ingest.Rejections{}, nil
 	}
@@ -73,7 +75,6 @@ func (w *Writer) Write(ctx context.Context, scope ingest.Scope, b *ingest.Batch)
 	defer w.pool.Put(r)
 	w.route(r, b)
 
-	a := appending{w: w, scope: scope, batch: b, now: w.store.cfg.Now()}
 	for i := range w.shards {
 		// Requests begin at different shards, so that they do not queue up.
 		n := (i + int(r.hashes[0])) & (len(w.shards) - 1)

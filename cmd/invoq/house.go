@@ -17,6 +17,7 @@ import (
 	"invoq/billing"
 	"invoq/dashboards"
 	"invoq/ingest"
+	"invoq/ingest/otlp"
 	"invoq/jobs"
 	"invoq/metering"
 	"invoq/postgres"
@@ -215,9 +216,12 @@ func (h *house) openAPI(context.Context) error {
 		return err
 	}
 	own, _ := version()
+	receiver := ingest.NewReceiver(h.store.Writer(), ingest.DefaultLimits(), h.set)
+	translation := otlp.DefaultConfig()
+	translation.Promote = append(translation.Promote, h.cfg.OTLPPromote...)
 	h.server, err = api.New(api.Parts{
 		DB: h.db, Keyring: h.keyring, Sessions: h.sessions, Pepper: h.pepper,
-		Receiver: ingest.NewReceiver(h.store.Writer(), ingest.DefaultLimits(), h.set),
+		Receiver: receiver, OTLP: otlp.New(receiver, translation),
 		Tenancy:  h.cfg.tenancy(),
 		Store:    h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
 		Aggregator: h.aggregator, Biller: billing.New(h.db),
