@@ -18,7 +18,7 @@ import (
 var beside = map[string]access.Permission{
 	"GET /healthz": access.Public, "GET /readyz": access.Public, "GET /metrics": access.Public,
 	"POST /api/v1/write": access.WriteSamples, "POST /api/v1/otlp/v1/metrics": access.WriteSamples,
-	"GET /api/v1/query":  access.ReadSamples, "POST /api/v1/query": access.ReadSamples,
+	"GET /api/v1/query": access.ReadSamples, "POST /api/v1/query": access.ReadSamples,
 	"GET /api/v1/query_range": access.ReadSamples, "POST /api/v1/query_range": access.ReadSamples,
 	"GET /api/v1/series": access.ReadSamples, "POST /api/v1/series": access.ReadSamples,
 	"GET /api/v1/labels": access.ReadSamples, "POST /api/v1/labels": access.ReadSamples,

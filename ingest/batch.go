@@ -87,8 +87,8 @@ type Batch struct {
 	// them where there was no room for all; spelledBytes is what all take.
 	spelled      []byte
 	spelledBytes int
-	symbols []symbol
-	refs    []uint32
+	symbols      []symbol
+	refs         []uint32
 	// elements counts the spans and buckets of all histograms.
 	elements int
 }

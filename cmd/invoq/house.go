@@ -222,10 +222,10 @@ func (h *house) openAPI(context.Context) error {
 	h.server, err = api.New(api.Parts{
 		DB: h.db, Keyring: h.keyring, Sessions: h.sessions, Pepper: h.pepper,
 		Receiver: receiver, OTLP: otlp.New(receiver, translation),
-		Tenancy:  h.cfg.tenancy(),
-		Store:    h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
+		Tenancy: h.cfg.tenancy(),
+		Store:   h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
 		Aggregator: h.aggregator, Biller: billing.New(h.db),
-		Office: billing.NewOffice(h.db, time.Duration(h.cfg.Lateness), time.Now),
+		Office: billing.NewOffice(h.db, h.store.Lateness(), time.Now),
 		StartRuns: func(ctx context.Context, tx postgres.Tx) error {
 			return h.jobs.Soon(ctx, tx, billRuns, time.Now())
 		},
