@@ -29,6 +29,10 @@ const (
 // is decoded.
 const memoryFactor = 8
 
+// lookback has target_info written at the first and last instant of a resource's
+// points, and nowhere in between: one odd point of 1970 would be millions.
+const lookback = 200 * 365 * 24 * time.Hour
+
 // Config says how metrics become series. Start from DefaultConfig.
 type Config struct {
 	// Promote are the resource attributes that become labels of every series
@@ -65,7 +69,7 @@ func New(r *ingest.Receiver, cfg Config) *Handler {
 			AddMetricSuffixes:         true,
 			PromoteResourceAttributes: promote,
 			AllowDeltaTemporality:     true,
-			LookbackDelta:             5 * time.Minute,
+			LookbackDelta:             lookback,
 		},
 	}
 }
