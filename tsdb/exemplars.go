@@ -65,9 +65,7 @@ func (s *Store) ScopedExemplars(ctx context.Context, tenant invoq.TenantName) (s
 	if err != nil || tenant == "" {
 		return q, err
 	}
-	return scopedExemplars{
-		q, labels.MustNewMatcher(labels.MatchEqual, ingest.TenantLabel, string(tenant)),
-	}, nil
+	return scopedExemplars{q, onlyTenant(tenant)}, nil
 }
 
 // scopedExemplars adds the scope's matcher to every selection.
