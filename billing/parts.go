@@ -104,7 +104,14 @@ func (a agreement) parts(ctx context.Context, t invoq.Tenant, p pricing.Period) 
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, some...)
+		for _, x := range some {
+			// Assigned by name what the rules had found: nothing changes there.
+			if n := len(all) - 1; n >= 0 && all[n].sheet == x.sheet {
+				all[n].End = x.End
+				continue
+			}
+			all = append(all, x)
+		}
 	}
 	return all, nil
 }

@@ -93,6 +93,17 @@ func TestAssignments(t *testing.T) {
 	f([]string{`find plan of tenant "acme": no plan "none"`}, on("2026-03-02", "none"))
 }
 
+// To be assigned the plan that the rules had found cuts nothing.
+func TestAssignedWhatTheRulesFound(t *testing.T) {
+	db := desk(plan("p", nil))
+	db.tenant.PlanID = ""
+	db.assigned = []invoq.PlanAssignment{{EffectiveFrom: "2026-03-15", PlanID: "p"}}
+	want := []string{"p 1: 2026-03-01 to 2026-04-01", "total 6.43"}
+	if diff := cmp.Diff(want, described(t, db)); diff != "" {
+		t.Errorf("bill (-want +got):\n%s", diff)
+	}
+}
+
 // Moving between equal plans on any days changes nothing of the exact total, and
 // free units are used once.
 func TestMovingToAnEqualPlanChangesNothing(t *testing.T) {
