@@ -75,8 +75,8 @@ func benchWindows(seconds int, start string) string {
 }
 
 // BenchmarkRun makes the drafts of all tenants for a month. INVOQ_BENCH_TENANTS
-// sets how many there are, beside 250 and 1000. The baseline
-// is in testdata/bench.txt.
+// sets how many there are instead of 250 and 1000. The baseline is in
+// testdata/bench.txt.
 func BenchmarkRun(b *testing.B) {
 	sizes := []int{250, 1000}
 	if n, err := strconv.Atoi(os.Getenv("INVOQ_BENCH_TENANTS")); err == nil {
