@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -178,6 +179,10 @@ func TestPrometheusAPIHasLimits(t *testing.T) {
 	one := &prompb.Query{EndTimestampMs: 1, Matchers: []*prompb.LabelMatcher{{Name: "a", Value: "b"}}}
 	send("nothing", 200, prompb.ReadRequest{})
 	send("one query", 200, prompb.ReadRequest{Queries: []*prompb.Query{one}})
+	send("all of time", 200, prompb.ReadRequest{Queries: []*prompb.Query{{
+		StartTimestampMs: math.MinInt64, EndTimestampMs: math.MaxInt64,
+		Matchers: []*prompb.LabelMatcher{{Type: prompb.LabelMatcher_RE, Name: "__name__", Value: ".+"}},
+	}}})
 	send("many queries", 413, prompb.ReadRequest{Queries: slices.Repeat([]*prompb.Query{one}, 17)})
 	send("a bad expression", 400, prompb.ReadRequest{Queries: []*prompb.Query{{
 		Matchers: []*prompb.LabelMatcher{{Type: prompb.LabelMatcher_RE, Name: "a", Value: "("}},
