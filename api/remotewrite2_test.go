@@ -136,7 +136,7 @@ func TestReceiverTakesSamples(t *testing.T) {
 // shape returns a histogram with buckets of the kinds that are named.
 func shape(kinds string) *histogram.Histogram {
 	h := &histogram.Histogram{Sum: 1.5}
-	for _, kind := range strings.Fields(kinds) {
+	for kind := range strings.FieldsSeq(kinds) {
 		switch kind {
 		case "positive":
 			h.PositiveSpans = []histogram.Span{{Length: 3}, {Offset: 2, Length: 2}}

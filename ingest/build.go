@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"encoding/binary"
+	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
@@ -43,7 +45,7 @@ func (b Builder) Add(ls labels.Labels, v Value) error {
 			"the labels of a request take more than %d bytes: send smaller batches", b.lim.DecodedBytes)
 	case ls.Len() > b.lim.Labels:
 		out.Skipped.Add(InvalidLabel, 1, func() string {
-			return "a series with more labels than are read: " + ls.Get(labels.MetricName)
+			return "a series with more labels than are read: " + ls.Get(model.MetricNameLabel)
 		})
 		return nil
 	}
@@ -96,7 +98,7 @@ func (b *Batch) room(need int) []byte {
 func (b *Batch) spelt(out []byte) []byte {
 	b.spelled = b.spelled[:len(b.spelled)+len(out)]
 	b.spelledBytes += len(out)
-	return out[:len(out):len(out)]
+	return slices.Clip(out)
 }
 
 // textSize returns how many bytes the text takes as a field; an empty one is

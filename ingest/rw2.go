@@ -164,8 +164,7 @@ func (d *decoderV2) value(s *Series, field uint64, b []byte) error {
 		return addHistogram(b, d.lim, d.out)
 	case exemplarsV2:
 		err := addExemplar(b, d.lim, d.out, d.exemplarLabels)
-		var bad *LabelError
-		if errors.As(err, &bad) {
+		if bad, ok := errors.AsType[*LabelError](err); ok {
 			// No sample is worth less for it.
 			d.out.Skipped.Add(BadExemplar, 1, func() string { return bad.Detail })
 			return nil
