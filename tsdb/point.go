@@ -138,7 +138,8 @@ func (a *appending) refused(c *carrier, ref storage.SeriesRef, p point, err erro
 	if carefully && errors.Is(err, storage.ErrOutOfOrderSample) {
 		return a.appendLate(c, p)
 	}
-	if partial, ok := errors.AsType[*storage.AppendPartialError](err); ok { // The point is stored, not all its exemplars are.
+	if partial, ok := errors.AsType[*storage.AppendPartialError](err); ok {
+		// The point is stored, not all its exemplars are.
 		a.refuseExemplars(c, partial)
 		a.note(c, ref, p)
 		return nil
