@@ -160,3 +160,12 @@ func (e *Event) validateLabels() error {
 	}
 	return nil
 }
+
+// Recall is what is remembered of an event's request id.
+type Recall string
+
+// What can be remembered. The zero value is nothing: the event is new.
+const (
+	RecallSame  Recall = "same"  // it was taken before and said the same
+	RecallOther Recall = "other" // it was taken before and said something else
+)
