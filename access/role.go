@@ -25,7 +25,7 @@ type Permission string
 const (
 	// Public needs no key at all.
 	Public Permission = "public"
-	// WriteSamples pushes samples.
+	// WriteSamples pushes samples and events.
 	WriteSamples Permission = "samples:write"
 	// ReadSamples queries series.
 	ReadSamples Permission = "samples:read"

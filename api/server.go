@@ -17,8 +17,10 @@ import (
 	"invoq/billing"
 	"invoq/dashboards"
 	"invoq/ingest"
+	"invoq/ingest/events"
 	"invoq/metering"
 	"invoq/postgres"
+	"invoq/queue"
 	"invoq/tsdb"
 )
 
@@ -42,6 +44,8 @@ type Parts struct {
 	Pepper     []byte // what keys are hashed with
 	Receiver   *ingest.Receiver
 	Tenancy    ingest.Tenancy
+	Events     *events.Intake
+	Queue      *queue.Queue
 	Store      *tsdb.Store
 	Queries    *tsdb.Queries
 	Aggregator *metering.Aggregator

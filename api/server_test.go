@@ -20,9 +20,12 @@ import (
 	"invoq/billing"
 	"invoq/dashboards"
 	"invoq/ingest"
+	"invoq/ingest/events"
 	"invoq/internal/pgtest"
+	"invoq/ledger"
 	"invoq/metering"
 	"invoq/postgres"
+	"invoq/queue"
 	"invoq/tsdb"
 	"invoq/tsdb/exact"
 )
@@ -92,7 +95,15 @@ func serve(t testing.TB) *running {
 	ring := access.NewKeyring(db, r.pepper, time.Now)
 	overviews := billing.NewOverviews(db, cfg.Lateness, log, time.Now)
 	go func() { _ = overviews.Run(t.Context()) }()
+	waiting, err := queue.Open(t.Context(), queue.Config{
+		Dir: t.TempDir(), MaxBytes: 64 << 20, Log: log, Metrics: set,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { waiting.Close() })
 	r.server, err = New(Parts{
+		Events: events.New(waiting, ledger.NewMemory(db), log, time.Now, set), Queue: waiting,
 		DB: db, Keyring: ring, Sessions: access.NewSessions(ring, []byte("cookies"), time.Now), Pepper: r.pepper,
 		Receiver: ingest.NewReceiver(store.Writer(), ingest.DefaultLimits(), set),
 		Store:    store, Queries: tsdb.NewQueries(store, tsdb.DefaultQueryLimits(), log),

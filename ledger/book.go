@@ -5,28 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"invoq"
 )
-
-// maxIdentities bounds the users that a book remembers the ids of.
-const maxIdentities = 1 << 20
-
-// Person names a user of a tenant.
-type Person struct {
-	Tenant invoq.TenantName
-	User   string
-}
-
-// Identity is under which ids the book knows a person.
-type Identity struct {
-	Tenant invoq.TenantID
-	User   UserID
-}
 
 // Posting is one append.
 type Posting struct {
@@ -58,9 +42,7 @@ type Refusal struct {
 
 // Store is what a book is kept in.
 type Store interface {
-	// Identify returns the identities of persons, in their order, and
-	// registers those that are new.
-	Identify(ctx context.Context, persons []Person) ([]Identity, error)
+	Identifier
 	// Tail returns the size and root of the book.
 	Tail(ctx context.Context) (size int64, root tlog.Hash, err error)
 	// Hashes returns stored hashes by their indexes.
@@ -90,7 +72,7 @@ type Book struct {
 
 	tree   Tree
 	signed int64 // size of the last head
-	known  map[Person]Identity
+	people directory
 	buf    []byte
 }
 
@@ -112,7 +94,7 @@ type Config struct {
 func Open(ctx context.Context, cfg Config) (*Book, error) {
 	b := &Book{
 		store: cfg.Store, rater: cfg.Rater, log: cfg.Log, now: cfg.Now,
-		known: map[Person]Identity{},
+		people: directory{store: cfg.Store},
 	}
 	var err error
 	if b.sign, err = cfg.Folder.Signer(cfg.Name); err != nil {
@@ -210,34 +192,6 @@ func (b *Book) SignHead(ctx context.Context) error {
 	b.signed = h.Size
 	if err := b.store.PutHead(ctx, h, note); err != nil {
 		return fmt.Errorf("store the head of %d entries: %w", h.Size, err)
-	}
-	return nil
-}
-
-// identify returns the ids of the events' users, from memory where it can.
-func (b *Book) identify(ctx context.Context, events []invoq.Event) error {
-	var missing []Person
-	for i := range events {
-		p := Person{events[i].Tenant, events[i].User}
-		if _, ok := b.known[p]; !ok {
-			missing = append(missing, p)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	slices.SortFunc(missing, comparePersons)
-	missing = slices.Compact(missing)
-	ids, err := b.store.Identify(ctx, missing)
-	if err != nil {
-		return fmt.Errorf("identify %d users: %w", len(missing), err)
-	}
-	if len(b.known)+len(missing) > maxIdentities {
-		clear(b.known)
-		return b.identify(ctx, events)
-	}
-	for i, p := range missing {
-		b.known[p] = ids[i]
 	}
 	return nil
 }

@@ -1,11 +1,9 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -52,10 +50,11 @@ func (b *Book) Post(ctx context.Context, events []invoq.Event) ([]Outcome, error
 	if len(events) == 0 {
 		return nil, nil
 	}
-	if err := b.identify(ctx, events); err != nil {
+	ids, err := b.people.identify(ctx, events)
+	if err != nil {
 		return nil, err
 	}
-	drafts, err := b.drafts(events)
+	drafts, err := b.drafts(events, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -73,20 +72,19 @@ func (b *Book) Post(ctx context.Context, events []invoq.Event) ([]Outcome, error
 }
 
 // drafts turns events into entries without a charge.
-func (b *Book) drafts(events []invoq.Event) ([]draft, error) {
+func (b *Book) drafts(events []invoq.Event, ids []Identity) ([]draft, error) {
 	drafts := make([]draft, len(events))
 	for i := range events {
 		e, d := &events[i], &drafts[i]
-		id := b.known[Person{e.Tenant, e.User}]
 		var err error
-		if d.entries, err = entriesOf(e, id); err != nil {
+		if d.entries, err = entriesOf(e, ids[i]); err != nil {
 			return nil, err
 		}
-		d.tenant = id.Tenant
-		d.key.ID = NewKeyID(id.Tenant, e.RequestID)
+		d.tenant = ids[i].Tenant
+		d.key.ID = NewKeyID(d.tenant, e.RequestID)
 		d.key.Content, b.buf = contentOf(d.entries, b.buf)
 		if e.Corrects != "" {
-			d.named = NewKeyID(id.Tenant, e.Corrects)
+			d.named = NewKeyID(d.tenant, e.Corrects)
 		}
 	}
 	return drafts, nil
@@ -206,8 +204,4 @@ func (b *Book) build(ctx context.Context, tree *Tree, drafts []draft) (Batch, er
 	}
 	batch.Root = tree.Root()
 	return batch, nil
-}
-
-func comparePersons(a, b Person) int {
-	return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), strings.Compare(a.User, b.User))
 }

@@ -17,10 +17,13 @@ import (
 	"invoq/billing"
 	"invoq/dashboards"
 	"invoq/ingest"
+	"invoq/ingest/events"
 	"invoq/jobs"
+	"invoq/ledger"
 	"invoq/metering"
 	"invoq/postgres"
 	"invoq/postgres/private"
+	"invoq/queue"
 	"invoq/tsdb"
 	"invoq/tsdb/exact"
 )
@@ -44,6 +47,9 @@ type house struct {
 	sessions   *access.Sessions
 	profiles   exact.Profiles
 	store      *tsdb.Store
+	queue      *queue.Queue
+	writer     *ledger.Writer
+	events     *events.Intake
 	aggregator *metering.Aggregator
 	overviews  *billing.Overviews
 	server     *api.Server
@@ -71,7 +77,8 @@ func (h *house) open(ctx context.Context) (err error) {
 		return nil
 	})
 	for _, open := range []func(context.Context) error{
-		h.openDatabase, h.openAccess, h.openStore, h.openMetering, h.openOverviews, h.openAPI,
+		h.openDatabase, h.openAccess, h.openStore, h.openLedger, h.openQueue, h.openMetering,
+		h.openOverviews, h.openAPI,
 	} {
 		if err := open(ctx); err != nil {
 			return err
@@ -201,8 +208,8 @@ func (h *house) openAPI(context.Context) error {
 	h.server, err = api.New(api.Parts{
 		DB: h.db, Keyring: h.keyring, Sessions: h.sessions, Pepper: h.pepper,
 		Receiver: ingest.NewReceiver(h.store.Writer(), ingest.DefaultLimits(), h.set),
-		Tenancy:  h.cfg.tenancy(),
-		Store:    h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
+		Tenancy:  h.cfg.tenancy(), Events: h.events, Queue: h.queue,
+		Store: h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
 		Aggregator: h.aggregator, Biller: billing.New(h.db), Overviews: h.overviews, Pages: pages,
 		Metrics: h.set, Gatherers: prometheus.Gatherers{h.store.Registry()},
 		Log: h.log, Now: time.Now, Version: own, Secure: h.cfg.SecureCookies,
