@@ -91,7 +91,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	for route, need := range permissionsOf(t, r.server) {
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.NewReplacer("{tenant}", string(tenant.ID), "{plan}", "p", "{bill}", "b", "{key}", "k",
-			"{name}", "job", "{ticket}", "x", "+", "none.css").Replace(path)
+			"{name}", "job", "{event}", "e", "{ticket}", "x", "+", "none.css").Replace(path)
 		page := !strings.HasPrefix(path, "/api/")
 		for who, key := range map[string]string{
 			"nobody": "", "a stranger": access.NewSecret().Reveal(), "garbage": "ivq_x", "ingest": keys[access.Ingest],

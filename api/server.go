@@ -46,6 +46,7 @@ type Parts struct {
 	Tenancy    ingest.Tenancy
 	Events     *events.Intake
 	Queue      *queue.Queue
+	Costs      *billing.Costs
 	Store      *tsdb.Store
 	Queries    *tsdb.Queries
 	Aggregator *metering.Aggregator

@@ -104,7 +104,8 @@ func serve(t testing.TB) *running {
 	t.Cleanup(func() { waiting.Close() })
 	r.server, err = New(Parts{
 		Events: events.New(waiting, ledger.NewMemory(db), log, time.Now, set), Queue: waiting,
-		DB: db, Keyring: ring, Sessions: access.NewSessions(ring, []byte("cookies"), time.Now), Pepper: r.pepper,
+		Costs: billing.NewCosts(db, time.Now),
+		DB:    db, Keyring: ring, Sessions: access.NewSessions(ring, []byte("cookies"), time.Now), Pepper: r.pepper,
 		Receiver: ingest.NewReceiver(store.Writer(), ingest.DefaultLimits(), set),
 		Store:    store, Queries: tsdb.NewQueries(store, tsdb.DefaultQueryLimits(), log),
 		Aggregator: metering.New(metering.Config{}, store, db, profiles, log, set),

@@ -55,9 +55,10 @@ type Store interface {
 	PutHead(ctx context.Context, h Head, note string) error
 }
 
-// Rater fills in what entries cost, in the order in which they are posted.
+// Rater fills in what entries cost, in the order in which they are posted. It
+// is also told the names of their tenants.
 type Rater interface {
-	Rate(ctx context.Context, entries []Entry) error
+	Rate(ctx context.Context, entries []Entry, tenants map[invoq.TenantID]invoq.TenantName) error
 }
 
 // Book appends events to a ledger. It is for one goroutine at a time; several

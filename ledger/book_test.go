@@ -81,7 +81,9 @@ func (s *shelf) open(t testing.TB) error {
 // tokenRater knows what tokens cost, and nothing of anything else.
 type tokenRater struct{}
 
-func (tokenRater) Rate(_ context.Context, entries []ledger.Entry) error {
+func (tokenRater) Rate(
+	_ context.Context, entries []ledger.Entry, _ map[invoq.TenantID]invoq.TenantName,
+) error {
 	for i := range entries {
 		e := &entries[i]
 		if e.Meter != invoq.AITokens {

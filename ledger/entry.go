@@ -18,8 +18,8 @@ type Model string
 const (
 	ModelFree       Model = "FREE"       // the owner pays
 	ModelFixed      Model = "FIXED"      // a package has paid it already
-	ModelMarkup     Model = "MARKUP"     // real cost × a factor above 1
-	ModelSubsidized Model = "SUBSIDIZED" // real cost × a factor below 1
+	ModelMarkup     Model = "MARKUP"     // real cost × a factor of 1 or more
+	ModelSubsidized Model = "SUBSIDIZED" // real cost × a factor less than 1
 )
 
 // Entry is one line of the book: a quantity of one meter, what it cost the

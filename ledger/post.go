@@ -34,6 +34,7 @@ type draft struct {
 	key     Key
 	entries []Entry
 	tenant  invoq.TenantID
+	name    invoq.TenantName
 	named   KeyID // of the request it corrects
 	outcome Outcome
 }
@@ -80,7 +81,7 @@ func (b *Book) drafts(events []invoq.Event, ids []Identity) ([]draft, error) {
 		if d.entries, err = entriesOf(e, ids[i]); err != nil {
 			return nil, err
 		}
-		d.tenant = ids[i].Tenant
+		d.tenant, d.name = ids[i].Tenant, e.Tenant
 		d.key.ID = NewKeyID(d.tenant, e.RequestID)
 		d.key.Content, b.buf = contentOf(d.entries, b.buf)
 		if e.Corrects != "" {
@@ -184,13 +185,15 @@ func judge(drafts []draft, firsts map[KeyID]int, known map[KeyID]ContentID) []Re
 // build rates the entries that are posted and hashes them into the tree.
 func (b *Book) build(ctx context.Context, tree *Tree, drafts []draft) (Batch, error) {
 	batch := Batch{First: tree.size, PostedAt: b.now().UTC().Truncate(time.Microsecond)}
+	tenants := map[invoq.TenantID]invoq.TenantName{}
 	for i := range drafts {
 		if drafts[i].outcome == Posted {
+			tenants[drafts[i].tenant] = drafts[i].name
 			batch.Entries = append(batch.Entries, drafts[i].entries...)
 		}
 	}
 	if b.rater != nil {
-		if err := b.rater.Rate(ctx, batch.Entries); err != nil {
+		if err := b.rater.Rate(ctx, batch.Entries, tenants); err != nil {
 			return batch, fmt.Errorf("rate %d entries: %w", len(batch.Entries), err)
 		}
 	}

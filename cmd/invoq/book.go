@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"invoq"
+	"invoq/billing"
 	"invoq/ingest/events"
 	"invoq/ledger"
 	"invoq/queue"
@@ -18,8 +19,9 @@ const maxQueueMB = 16 << 20
 // openLedger opens the book and begins to sign it. It refuses a database that
 // does not continue what was signed.
 func (h *house) openLedger(ctx context.Context) error {
+	h.costs = billing.NewCosts(h.db, time.Now)
 	book, err := ledger.Open(ctx, ledger.Config{
-		Store: h.db, Folder: ledger.Folder(filepath.Join(h.dir, ledgerDir)),
+		Store: h.db, Rater: h.costs, Folder: ledger.Folder(filepath.Join(h.dir, ledgerDir)),
 		Name: h.cfg.BookName, Log: h.log, Now: time.Now,
 	})
 	if err != nil {

@@ -50,6 +50,7 @@ type house struct {
 	queue      *queue.Queue
 	writer     *ledger.Writer
 	events     *events.Intake
+	costs      *billing.Costs
 	aggregator *metering.Aggregator
 	overviews  *billing.Overviews
 	server     *api.Server
@@ -208,7 +209,7 @@ func (h *house) openAPI(context.Context) error {
 	h.server, err = api.New(api.Parts{
 		DB: h.db, Keyring: h.keyring, Sessions: h.sessions, Pepper: h.pepper,
 		Receiver: ingest.NewReceiver(h.store.Writer(), ingest.DefaultLimits(), h.set),
-		Tenancy:  h.cfg.tenancy(), Events: h.events, Queue: h.queue,
+		Tenancy:  h.cfg.tenancy(), Events: h.events, Queue: h.queue, Costs: h.costs,
 		Store: h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
 		Aggregator: h.aggregator, Biller: billing.New(h.db), Overviews: h.overviews, Pages: pages,
 		Metrics: h.set, Gatherers: prometheus.Gatherers{h.store.Registry()},

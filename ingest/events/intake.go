@@ -100,6 +100,13 @@ func (in *Intake) Take(ctx context.Context, r Request) (Result, error) {
 	return result, nil
 }
 
+// Took reports whether a request was put into the queue a moment ago. It may be
+// in the book by now; what was taken earlier, or elsewhere, is not remembered.
+func (in *Intake) Took(tenant invoq.TenantName, requestID string) bool {
+	id, _ := in.recent.print(&invoq.Event{Tenant: tenant, RequestID: requestID})
+	return in.recent.recall([]fingerprint{id}, []uint64{0})[0] != ""
+}
+
 // form is how events are written in a body.
 type form int
 

@@ -78,6 +78,16 @@ CREATE TABLE ledger_heads (
     PRIMARY KEY (size, signed_at)
 );
 
+-- What resources cost the owner and how they are charged; every change is a
+-- new version of the whole.
+CREATE TABLE cost_catalogues (
+    version    bigint PRIMARY KEY CHECK (version >= 1),
+    currency   text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    items      jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    created_by text NOT NULL
+);
+
 -- The application has no right to change any of this. The triggers stop whoever
 -- has it by mistake; against intent there are the signed heads.
 -- +goose StatementBegin
@@ -100,6 +110,9 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_keys
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_heads
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_refusals
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse();
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON cost_catalogues
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse();
 
 -- ledger_partition makes the partition of the month that begins on the day,
@@ -147,9 +160,10 @@ CREATE POLICY tenant ON ledger_refusals USING (in_scope(tenant_id));
 
 GRANT SELECT, INSERT ON ledger_users, ledger_refusals TO invoq_app;
 GRANT SELECT ON ledger_entries TO invoq_app;
-GRANT SELECT, INSERT ON ledger_batches, ledger_keys, ledger_heads TO invoq_app;
+GRANT SELECT, INSERT ON ledger_batches, ledger_keys, ledger_heads, cost_catalogues TO invoq_app;
 
 -- +goose Down
-DROP TABLE ledger_heads, ledger_refusals, ledger_keys, ledger_batches, ledger_entries, ledger_users;
+DROP TABLE cost_catalogues, ledger_heads, ledger_refusals, ledger_keys, ledger_batches, ledger_entries,
+    ledger_users;
 DROP FUNCTION ledger_partition;
 DROP FUNCTION ledger_refuse;
