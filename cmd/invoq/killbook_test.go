@@ -115,21 +115,35 @@ func (x *sender) send(t *testing.T, s *server) bool {
 
 var entriesMetric = regexp.MustCompile(`(?m)^invoq_ledger_entries (\d+)$`)
 
-// waitForEntries waits until the book has at least n entries.
+// entries returns how many entries the book has, by the server's metrics.
+func (s *server) entries() int {
+	s.t.Helper()
+	a, ok := s.do(http.MethodGet, "/metrics", nil)
+	m := entriesMetric.FindSubmatch(a.body)
+	if !ok || m == nil {
+		s.t.Fatalf("no number of entries in the metrics: %d", a.status)
+	}
+	n, err := strconv.Atoi(string(m[1]))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
+// waitForEntries waits until the book has n entries, and fails when it has
+// more.
 func (s *server) waitForEntries(n int) {
 	s.t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for have := -1; have < n; {
+	deadline := time.Now().Add(2 * time.Minute)
+	have := s.entries()
+	for ; have < n; have = s.entries() {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("the book has %d entries, want %d\n%s", have, n, s.log)
 		}
-		a, ok := s.do(http.MethodGet, "/metrics", nil)
-		m := entriesMetric.FindSubmatch(a.body)
-		if !ok || m == nil {
-			s.t.Fatalf("no number of entries in the metrics: %d", a.status)
-		}
-		have, _ = strconv.Atoi(string(m[1]))
 		<-time.After(50 * time.Millisecond)
+	}
+	if have > n {
+		s.t.Errorf("the book has %d entries, want %d", have, n)
 	}
 }
 
