@@ -104,7 +104,7 @@ func (in *Intake) Take(ctx context.Context, r Request) (Result, error) {
 // in the book by now; what was taken earlier, or elsewhere, is not remembered.
 func (in *Intake) Took(tenant invoq.TenantName, requestID string) bool {
 	id, _ := in.recent.print(&invoq.Event{Tenant: tenant, RequestID: requestID})
-	return in.recent.recall([]fingerprint{id}, []uint64{0})[0] != ""
+	return in.recent.recall([]candidate{{id: id}})[0] != ""
 }
 
 // form is how events are written in a body.
@@ -180,6 +180,9 @@ type candidate struct {
 	event  invoq.Event
 	index  int
 	minted bool
+	// What recent knows the event's request and its content by.
+	id      fingerprint
+	content uint64
 }
 
 // validate turns items into events and refuses those that are none.
@@ -222,31 +225,40 @@ func (s Scope) tenant(ctx context.Context, named string) (invoq.TenantName, erro
 
 // drop takes out what was taken before, in this body, a moment ago or ever.
 func (in *Intake) drop(ctx context.Context, fresh []candidate, result *Result) []candidate {
-	ids, contents := in.prints(fresh)
-	recalled := in.recent.recall(ids, contents)
-	here := make(map[fingerprint]uint64, len(fresh))
 	for i := range fresh {
-		content, again := here[ids[i]]
-		switch {
-		case again && content == contents[i]:
-			recalled[i] = invoq.RecallSame
-		case again:
-			recalled[i] = invoq.RecallOther
+		fresh[i].id, fresh[i].content = in.recent.print(&fresh[i].event)
+	}
+	fresh = sortOut(fresh, in.recent.recall(fresh), result)
+	if len(fresh) > 0 && in.now().UnixNano() >= in.askFrom.Load() {
+		recalled, err := in.memory.Recall(ctx, eventsOf(fresh))
+		if err != nil {
+			in.askFrom.Store(in.now().Add(memoryPause).UnixNano())
+			in.log.Warn("events are taken without asking the book; it will sort out what repeats",
+				"err", err)
+		} else {
+			fresh = sortOut(fresh, recalled, result)
 		}
-		here[ids[i]] = contents[i]
 	}
-	fresh = sortOut(fresh, recalled, result)
-	if len(fresh) == 0 || in.now().UnixNano() < in.askFrom.Load() {
-		return fresh
+	// Last, so that a copy of what was refused is refused too.
+	return sortOut(fresh, repeats(fresh), result)
+}
+
+// repeats returns what was said under the same request id earlier in the body.
+func repeats(fresh []candidate) []invoq.Recall {
+	all := make([]invoq.Recall, len(fresh))
+	first := make(map[fingerprint]uint64, len(fresh))
+	for i := range fresh {
+		content, again := first[fresh[i].id]
+		switch {
+		case !again:
+			first[fresh[i].id] = fresh[i].content
+		case content == fresh[i].content:
+			all[i] = invoq.RecallSame
+		default:
+			all[i] = invoq.RecallOther
+		}
 	}
-	recalled, err := in.memory.Recall(ctx, eventsOf(fresh))
-	if err != nil {
-		in.askFrom.Store(in.now().Add(memoryPause).UnixNano())
-		in.log.Warn("events are taken without asking the book; it will sort out what repeats",
-			"err", err)
-		return fresh
-	}
-	return sortOut(fresh, recalled, result)
+	return all
 }
 
 // sortOut tells what is remembered and returns the rest.
@@ -275,16 +287,8 @@ func (in *Intake) keep(ctx context.Context, fresh []candidate) error {
 	if err := in.queue.Put(ctx, eventsOf(fresh)); err != nil {
 		return err
 	}
-	in.recent.remember(in.prints(fresh))
+	in.recent.remember(fresh)
 	return nil
-}
-
-func (in *Intake) prints(cs []candidate) ([]fingerprint, []uint64) {
-	ids, contents := make([]fingerprint, len(cs)), make([]uint64, len(cs))
-	for i := range cs {
-		ids[i], contents[i] = in.recent.print(&cs[i].event)
-	}
-	return ids, contents
 }
 
 func eventsOf(cs []candidate) []invoq.Event {

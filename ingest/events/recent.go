@@ -63,18 +63,18 @@ func writeTexts(h *maphash.Hash, texts ...string) {
 	}
 }
 
-// recall returns what is remembered of each print.
-func (r *recent) recall(ids []fingerprint, contents []uint64) []invoq.Recall {
-	all := make([]invoq.Recall, len(ids))
+// recall returns what is remembered of each candidate.
+func (r *recent) recall(cs []candidate) []invoq.Recall {
+	all := make([]invoq.Recall, len(cs))
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, id := range ids {
-		content, ok := r.now[id]
+	for i := range cs {
+		content, ok := r.now[cs[i].id]
 		if !ok {
-			content, ok = r.old[id]
+			content, ok = r.old[cs[i].id]
 		}
 		switch {
-		case ok && content == contents[i]:
+		case ok && content == cs[i].content:
 			all[i] = invoq.RecallSame
 		case ok:
 			all[i] = invoq.RecallOther
@@ -84,13 +84,13 @@ func (r *recent) recall(ids []fingerprint, contents []uint64) []invoq.Recall {
 }
 
 // remember notes requests that are in the queue.
-func (r *recent) remember(ids []fingerprint, contents []uint64) {
+func (r *recent) remember(cs []candidate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.now)+len(ids) > recentEvents {
+	if len(r.now)+len(cs) > recentEvents {
 		r.now, r.old = make(map[fingerprint]uint64, recentEvents), r.now
 	}
-	for i, id := range ids {
-		r.now[id] = contents[i]
+	for i := range cs {
+		r.now[cs[i].id] = cs[i].content
 	}
 }
