@@ -37,6 +37,10 @@ type Measure struct {
 	Quantity Decimal
 }
 
+// WindowPrefix begins the request ids under which Invoq posts its own windows;
+// programs may not use it.
+const WindowPrefix = "window:"
+
 // Limits of an event.
 const (
 	// MaxRequestIDBytes bounds request ids, which are kept for ever.

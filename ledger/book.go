@@ -49,6 +49,9 @@ type Store interface {
 	Hashes(ctx context.Context, indexes []int64) ([]tlog.Hash, error)
 	// Known returns those of the keys that are in the book.
 	Known(ctx context.Context, keys []KeyID) (map[KeyID]Key, error)
+	// Claim settles what functions are counted from, where it is not settled
+	// yet, and returns what holds.
+	Claim(ctx context.Context, claims map[Function]CountedBy) (map[Function]CountedBy, error)
 	// Post appends, all or nothing.
 	Post(ctx context.Context, p Posting) error
 	// PutHead keeps a signed head beside the book.
@@ -74,7 +77,9 @@ type Book struct {
 	tree   Tree
 	signed int64 // size of the last head
 	people directory
-	buf    []byte
+	// sources are what functions are counted from, once it is settled.
+	sources map[Function]CountedBy
+	buf     []byte
 }
 
 // Config is what a book is opened with.
@@ -95,7 +100,7 @@ type Config struct {
 func Open(ctx context.Context, cfg Config) (*Book, error) {
 	b := &Book{
 		store: cfg.Store, rater: cfg.Rater, log: cfg.Log, now: cfg.Now,
-		people: directory{store: cfg.Store},
+		people: directory{store: cfg.Store}, sources: map[Function]CountedBy{},
 	}
 	var err error
 	if b.sign, err = cfg.Folder.Signer(cfg.Name); err != nil {

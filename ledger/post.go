@@ -27,6 +27,9 @@ const (
 	Conflict Outcome = "conflict"
 	// Unknown: it corrects a request that is not in the book.
 	Unknown Outcome = "unknown"
+	// Elsewhere: it tells of a function that is counted from metrics already,
+	// or from events when it comes from metrics.
+	Elsewhere Outcome = "elsewhere"
 )
 
 // draft is an event on its way into the book.
@@ -60,6 +63,9 @@ func (b *Book) Post(ctx context.Context, events []invoq.Event) ([]Outcome, error
 		return nil, err
 	}
 	if err := b.findNamed(ctx, drafts); err != nil {
+		return nil, err
+	}
+	if err := b.findSources(ctx, drafts); err != nil {
 		return nil, err
 	}
 	if err := b.append(ctx, drafts); err != nil {
@@ -128,7 +134,7 @@ func (b *Book) append(ctx context.Context, drafts []draft) error {
 	firsts := make(map[KeyID]int, len(drafts)) // The first draft of each key.
 	for i := range drafts {
 		d := &drafts[i]
-		if _, again := firsts[d.key.ID]; again || d.outcome == Unknown {
+		if _, again := firsts[d.key.ID]; again || d.outcome == Unknown || d.outcome == Elsewhere {
 			continue
 		}
 		firsts[d.key.ID] = i
@@ -164,7 +170,7 @@ func judge(drafts []draft, firsts map[KeyID]int, known map[KeyID]ContentID) []Re
 			content, seen = drafts[first].key.Content, true
 		}
 		switch {
-		case d.outcome == Unknown:
+		case d.outcome == Unknown, d.outcome == Elsewhere:
 		case seen && content == d.key.Content:
 			d.outcome = Duplicate
 			continue

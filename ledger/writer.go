@@ -40,7 +40,7 @@ func NewWriter(book *Book, log *slog.Logger, set *metrics.Set) *Writer {
 		outcomes: map[Outcome]*metrics.Counter{},
 		seconds:  set.NewHistogram("invoq_ledger_post_seconds"),
 	}}
-	for _, o := range []Outcome{Posted, Duplicate, Conflict, Unknown} {
+	for _, o := range []Outcome{Posted, Duplicate, Conflict, Unknown, Elsewhere} {
 		w.meters.outcomes[o] = set.NewCounter(`invoq_ledger_events_total{outcome="` + string(o) + `"}`)
 	}
 	set.NewGauge("invoq_ledger_entries", func() float64 {
@@ -75,7 +75,7 @@ func (w *Writer) postSome(ctx context.Context, events []invoq.Event) error {
 	refused := 0
 	for _, o := range outcomes {
 		w.meters.outcomes[o].Inc()
-		if o == Conflict || o == Unknown {
+		if o != Posted && o != Duplicate {
 			refused++
 		}
 	}

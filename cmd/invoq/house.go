@@ -52,6 +52,7 @@ type house struct {
 	events     *events.Intake
 	costs      *billing.Costs
 	aggregator *metering.Aggregator
+	poster     *metering.Poster
 	overviews  *billing.Overviews
 	server     *api.Server
 }
@@ -168,12 +169,17 @@ func (h *house) openStore(context.Context) (err error) {
 func (h *house) openMetering(ctx context.Context) error {
 	h.aggregator = metering.New(metering.Config{SkipFirstSight: h.cfg.FirstSight == "skip"},
 		h.store, h.db, h.profiles, h.log, h.set)
+	h.poster = metering.NewPoster(
+		h.db, h.writer, time.Duration(h.cfg.Lateness), h.log, h.set)
 	runner, err := jobs.New(h.db.Pool(), h.log, jobs.Periodic{
 		Name: "aggregate", Every: invoq.Window5m.Duration(), Timeout: time.Hour,
 		Run: func(ctx context.Context, slot time.Time) error {
 			_, err := h.aggregator.Run(ctx, slot)
 			h.overviews.Wake()
-			return err
+			if err != nil {
+				return err
+			}
+			return h.poster.Run(ctx, slot)
 		},
 	})
 	if err != nil {

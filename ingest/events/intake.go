@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"mime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -199,7 +200,7 @@ func (in *Intake) validate(
 				if c.minted = c.event.RequestID == ""; c.minted {
 					c.event.RequestID = uuid.Must(uuid.NewV7()).String()
 				}
-				if err = c.event.Validate(); err == nil {
+				if err = validate(&c.event); err == nil {
 					fresh = append(fresh, c)
 					continue
 				}
@@ -208,6 +209,15 @@ func (in *Intake) validate(
 		result.refuse(i, items[i].requestID, StatusInvalid, invoq.MessageOf(err))
 	}
 	return fresh
+}
+
+// validate checks an event that comes from outside.
+func validate(e *invoq.Event) error {
+	if strings.HasPrefix(e.RequestID, invoq.WindowPrefix) {
+		return invoq.Errorf(invoq.KindUnprocessable,
+			"request ids that begin with %q are Invoq's own", invoq.WindowPrefix)
+	}
+	return e.Validate()
 }
 
 // tenant says whose event it is that names a tenant, or none.

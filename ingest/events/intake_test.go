@@ -212,6 +212,7 @@ func TestInvalidItems(t *testing.T) {
 	f(`AI_TOKENS`, `TOKENS`, "not one of")
 	f(`"provider":"openai"`, `"provider":"open\u0000ai"`, "does not print")
 	f(`"r-1"`, `"`+strings.Repeat("x", 129)+`"`, "129 bytes")
+	f(`"r-1"`, `"window:r-1"`, "Invoq's own")
 	f(`2026-03-01T11`, `2026-03-01T14`, "ahead")
 	f(`2026-03-01T11`, `2024-03-01T11`, "days ago")
 	f(`2026-03-01T11:00:00.1234567+01:00`, `1767225600`, "not of the form")

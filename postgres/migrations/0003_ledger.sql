@@ -65,9 +65,25 @@ CREATE TABLE ledger_refusals (
     content    uuid NOT NULL,
     tenant_id  uuid NOT NULL REFERENCES tenants,
     request_id text NOT NULL,
-    reason     text NOT NULL CHECK (reason IN ('conflict', 'unknown')),
+    reason     text NOT NULL CHECK (reason IN ('conflict', 'unknown', 'elsewhere')),
     refused_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (id, content)
+);
+
+-- What a function is counted from, by its first usage: one of the two, or it
+-- would be billed twice.
+CREATE TABLE ledger_sources (
+    tenant_id uuid NOT NULL REFERENCES tenants,
+    namespace text NOT NULL,
+    service   text NOT NULL,
+    source    text NOT NULL CHECK (source IN ('metrics', 'events')),
+    PRIMARY KEY (tenant_id, namespace, service)
+);
+
+-- Up to where the hours of windows are in the book; one row.
+CREATE TABLE ledger_windows (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    until    timestamptz NOT NULL
 );
 
 -- Signed heads; they also stand in a file outside of the database.
@@ -153,17 +169,20 @@ GRANT EXECUTE ON FUNCTION ledger_partition TO invoq_app;
 
 ALTER TABLE ledger_users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger_entries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ledger_sources ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger_refusals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON ledger_users USING (in_scope(tenant_id));
 CREATE POLICY tenant ON ledger_entries FOR SELECT USING (in_scope(tenant_id));
+CREATE POLICY tenant ON ledger_sources USING (in_scope(tenant_id));
 CREATE POLICY tenant ON ledger_refusals USING (in_scope(tenant_id));
 
-GRANT SELECT, INSERT ON ledger_users, ledger_refusals TO invoq_app;
+GRANT SELECT, INSERT, UPDATE ON ledger_windows TO invoq_app;
+GRANT SELECT, INSERT ON ledger_users, ledger_sources, ledger_refusals TO invoq_app;
 GRANT SELECT ON ledger_entries TO invoq_app;
 GRANT SELECT, INSERT ON ledger_batches, ledger_keys, ledger_heads, cost_catalogues TO invoq_app;
 
 -- +goose Down
-DROP TABLE cost_catalogues, ledger_heads, ledger_refusals, ledger_keys, ledger_batches, ledger_entries,
+DROP TABLE cost_catalogues, ledger_windows, ledger_sources, ledger_heads, ledger_refusals, ledger_keys, ledger_batches, ledger_entries,
     ledger_users;
 DROP FUNCTION ledger_partition;
 DROP FUNCTION ledger_refuse;
