@@ -47,9 +47,9 @@ func TestEveryFieldIsHashed(t *testing.T) {
 	n := 0
 	var walk func(v, whole reflect.Value, name string)
 	walk = func(v, whole reflect.Value, name string) {
-		if d, ok := v.Addr().Interface().(*invoq.Decimal); ok {
+		if d, ok := reflect.TypeAssert[*invoq.Decimal](v.Addr()); ok {
 			*d = d.Add(invoq.NewDecimal(1, 0))
-		} else if at, ok := v.Addr().Interface().(*time.Time); ok {
+		} else if at, ok := reflect.TypeAssert[*time.Time](v.Addr()); ok {
 			*at = at.Add(time.Microsecond)
 		} else {
 			switch v.Kind() {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -102,11 +103,11 @@ func (d Folder) lastHead() (Head, bool, error) {
 	if err != nil {
 		return Head{}, false, err
 	}
-	for i := len(notes) - 1; i >= 0; i-- {
-		if torn(notes[i]) {
+	for _, note := range slices.Backward(notes) {
+		if torn(note) {
 			continue
 		}
-		h, err := v.Open(notes[i])
+		h, err := v.Open(note)
 		return h, err == nil, err
 	}
 	return Head{}, false, nil

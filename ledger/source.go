@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"invoq"
@@ -58,9 +59,7 @@ func (b *Book) findSources(ctx context.Context, drafts []draft) error {
 		if len(b.sources) > maxIdentities {
 			clear(b.sources)
 		}
-		for f, by := range settled {
-			b.sources[f] = by
-		}
+		maps.Copy(b.sources, settled)
 	}
 	for i := range drafts {
 		f, by, is := drafts[i].entries[0].function()

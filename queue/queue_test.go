@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -310,7 +311,7 @@ func TestCodec(t *testing.T) {
 		e.User, e.Service, e.Corrects = text.Draw(t, "user"), text.Draw(t, "service"), text.Draw(t, "id")
 		e.Labels = rapid.MapOfN(text, text, 1, 4).Draw(t, "labels")
 		one := appendEvent([]byte{codecVersion}, &e)
-		message := appendEvent(one[:len(one):len(one)], &e)
+		message := appendEvent(slices.Clip(one), &e)
 		got, err := decode(nil, message)
 		if diff := cmp.Diff([]invoq.Event{e, e}, got); err != nil || diff != "" {
 			t.Fatalf("%v\n%s", err, diff)
