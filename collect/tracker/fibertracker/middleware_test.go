@@ -79,9 +79,12 @@ func ExampleNew() {
 	app := fiber.New()
 	app.Use(fibertracker.New(t, func(c *fiber.Ctx) string { return c.Get("X-User") }))
 	app.Get("/", func(c *fiber.Ctx) error { return c.SendString("hello") })
-	if _, err := app.Test(httptest.NewRequest(http.MethodGet, "/", nil)); err != nil {
+	res, err := app.Test(httptest.NewRequest(http.MethodGet, "/", nil))
+	if err != nil {
 		fmt.Println(err)
+		return
 	}
+	defer res.Body.Close()
 	fmt.Println(t.Close(context.Background()))
 	// Output:
 	// POST /api/v1/usage
