@@ -23,6 +23,7 @@ type cli struct {
 	Keygen   keygenCmd   `cmd:"" help:"Print a new API key."`
 	Plan     planCmd     `cmd:"" help:"Test plans before a bill does, and list presets."`
 	Pages    pagesCmd    `cmd:"" help:"Show all pages from fixed data."`
+	Prove    proveCmd    `cmd:"" help:"Write the proof that an event is in the ledger."`
 	Verify   verifyCmd   `cmd:"" help:"Recompute the ledger from its entries and say whether anything was changed."`
 	Version  versionCmd  `cmd:"" help:"Print the version and what it was built with."`
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -104,5 +107,38 @@ func TestMarginsAndTraces(t *testing.T) {
 		if trace.State != want {
 			t.Errorf("event %s is %q, want %q: %+v", id, trace.State, want, trace)
 		}
+	}
+	s.stop()
+	s.proveAndCheck("acme", "1")
+}
+
+// proveAndCheck has an event proved, checks the proof without a database, and
+// that a proof of something else fails.
+func (s *server) proveAndCheck(tenant, request string) {
+	s.t.Helper()
+	invoq := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(s.t.Context(), "invoq", args...).CombinedOutput()
+		return string(out), err
+	}
+	proof, err := invoq("prove", tenant, request, "--data", s.data)
+	if err != nil {
+		s.t.Fatalf("prove: %v\n%s", err, proof)
+	}
+	file := filepath.Join(s.t.TempDir(), "proof.json")
+	check := func(text string) (string, error) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+		return invoq("verify", "--data", s.data, "--proof", file)
+	}
+	if out, err := check(proof); err != nil || !strings.Contains(out, "ok: entry 0 is in the ledger of") {
+		s.t.Errorf("check: %v\n%s", err, out)
+	}
+	moved := strings.Replace(proof, `"position": 0`, `"position": 1`, 1)
+	if out, err := check(moved); err == nil || !strings.Contains(out, "does not lead") {
+		s.t.Errorf("a proof of another entry: %v\n%s", err, out)
+	}
+	if out, err := invoq("prove", tenant, "nothing", "--data", s.data); err == nil {
+		s.t.Errorf("what is not in the ledger is proved: %s", out)
 	}
 }

@@ -23,12 +23,18 @@ import (
 // folder.
 const ledgerDir = "ledger"
 
-// verifyCmd checks the book.
-type verifyCmd struct {
+// bookFlags say where the book is.
+type bookFlags struct {
 	Data        string `default:"data" env:"INVOQ_DATA" help:"Data folder of the server: it has the signed heads." placeholder:"DIR"`
 	DatabaseURL string `env:"INVOQ_DATABASE_URL" help:"Postgres that the book is in. Without it the private one of the data folder is started, which no server may be using." placeholder:"URL"`
 	PostgresBin string `env:"INVOQ_POSTGRES_BIN" help:"Folder of the Postgres server's programs, when they are not found." placeholder:"DIR"`
-	JSON        bool   `name:"json" help:"Print the report as JSON."`
+}
+
+// verifyCmd checks the book.
+type verifyCmd struct {
+	bookFlags
+	JSON  bool   `name:"json" help:"Print the report as JSON."`
+	Proof string `help:"Check a proof that invoq prove has written instead, with the public key of the data folder; no database is needed." placeholder:"FILE"`
 }
 
 // Help says what is checked and what the exit code means.
@@ -39,21 +45,20 @@ written is named with the batch and the entry; the exit code is then 1.
 
   invoq verify
   invoq verify --database-url postgres://invoq:secret@db/invoq --data /var/lib/invoq
-  invoq verify --json`
+  invoq verify --json
+  invoq verify --proof proof.json      # one entry, offline`
 }
 
 // Run verifies the book and says what it found.
 func (c *verifyCmd) Run(ctx context.Context, std stdio) error {
-	folder := ledger.Folder(filepath.Join(c.Data, ledgerDir))
-	verifier, err := folder.Verifier()
-	if errors.Is(err, fs.ErrNotExist) {
-		return invoq.Errorf(invoq.KindNotFound, "%s has no ledger: say where the server's data "+
-			"folder is with --data", c.Data)
-	}
+	verifier, err := c.verifier()
 	if err != nil {
 		return err
 	}
-	notes, err := folder.SignedNotes()
+	if c.Proof != "" {
+		return checkProof(std.out, c.Proof, verifier)
+	}
+	notes, err := c.folder().SignedNotes()
 	if err != nil {
 		return err
 	}
@@ -79,8 +84,21 @@ func (c *verifyCmd) Run(ctx context.Context, std stdio) error {
 	return c.tell(std.out, report, time.Since(started))
 }
 
+// folder is where the key and the signed heads are.
+func (c *bookFlags) folder() ledger.Folder { return ledger.Folder(filepath.Join(c.Data, ledgerDir)) }
+
+// verifier returns the verifier of the book's public key.
+func (c *bookFlags) verifier() (*ledger.Verifier, error) {
+	v, err := c.folder().Verifier()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, invoq.Errorf(invoq.KindNotFound, "%s has no ledger: say where the server's data "+
+			"folder is with --data", c.Data)
+	}
+	return v, err
+}
+
 // open connects to the database that the book is in.
-func (c *verifyCmd) open(ctx context.Context) (*postgres.DB, func(), error) {
+func (c *bookFlags) open(ctx context.Context) (*postgres.DB, func(), error) {
 	log := slog.New(slog.DiscardHandler)
 	if c.DatabaseURL != "" {
 		db, err := postgres.Open(ctx, c.DatabaseURL, log)
