@@ -102,3 +102,17 @@ func TestEncodingIsCanonical(t *testing.T) {
 		t.Error("ab, c and a, bc have one form")
 	}
 }
+
+// Every meter of functions is known as one, and none of resources.
+func TestFunctionMeters(t *testing.T) {
+	for _, m := range invoq.Meters() {
+		if _, _, is := (&Entry{Meter: m}).function(); !is {
+			t.Errorf("%s is not of functions", m)
+		}
+	}
+	for _, m := range invoq.ResourceMeters() {
+		if _, _, is := (&Entry{Meter: m}).function(); is {
+			t.Errorf("%s is of functions", m)
+		}
+	}
+}

@@ -28,7 +28,9 @@ type Function struct {
 // function returns which function the entry counts and from what, or false for
 // usage of resources.
 func (e *Entry) function() (Function, CountedBy, bool) {
-	if e.Meter.Validate() != nil {
+	switch e.Meter {
+	case invoq.Invocations, invoq.DurationMs, invoq.MBMs, invoq.CPUMs, invoq.ColdStarts, invoq.Errors:
+	default:
 		return Function{}, "", false
 	}
 	by := ByEvents
