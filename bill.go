@@ -20,23 +20,76 @@ const (
 // Bill says what a tenant owes for a period and why. The same inputs give the
 // same bill to the last digit.
 type Bill struct {
-	ID          BillID     `json:"id,omitempty"`
-	TenantID    TenantID   `json:"tenant_id"`
-	Period      Interval   `json:"period"`
-	Timezone    string     `json:"timezone"` // months of Period are counted in this zone
-	Currency    Currency   `json:"currency"`
-	PlanID      PlanID     `json:"plan_id"`
-	PlanVersion int        `json:"plan_version"`
-	Status      BillStatus `json:"status"`
-	Lines       []BillLine `json:"lines"`
-	Total       Decimal    `json:"total"` // the sum of the lines' rounded amounts
-	CreatedAt   time.Time  `json:"created_at,omitzero"`
+	ID BillID `json:"id,omitempty"`
+	// Number is the bill's own in a series without gaps; empty before it is
+	// final.
+	Number   string   `json:"number,omitempty"`
+	TenantID TenantID `json:"tenant_id"`
+	Period   Interval `json:"period"`
+	Timezone string   `json:"timezone"` // months of Period are counted in this zone
+	Currency Currency `json:"currency"`
+	// PlanID and PlanVersion are what prices the end of the period.
+	PlanID      PlanID `json:"plan_id"`
+	PlanVersion int    `json:"plan_version"`
+	// Parts are what prices each part of the period, in order of time.
+	Parts    []BillPart `json:"parts,omitempty"`
+	Status   BillStatus `json:"status"`
+	Lines    []BillLine `json:"lines"`
+	Total    Decimal    `json:"total"` // the sum of the lines' rounded amounts
+	Warnings []string   `json:"warnings,omitempty"`
+	// SHA256 is that of the bill's canonical bytes, in hexadecimal: what it says,
+	// without its status, number and times (package billing writes them).
+	SHA256    string    `json:"sha256,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	// When the bill became what it is, and what was said of it: which payment,
+	// why void. Zero where it did not.
+	FinalizedAt time.Time `json:"finalized_at,omitzero"`
+	PaidAt      time.Time `json:"paid_at,omitzero"`
+	Payment     string    `json:"payment,omitempty"`
+	VoidedAt    time.Time `json:"voided_at,omitzero"`
+	VoidReason  string    `json:"void_reason,omitempty"`
+}
+
+// BillPart is a part of a bill's period that one version of one plan prices.
+type BillPart struct {
+	Period      Interval `json:"period"`
+	PlanID      PlanID   `json:"plan_id"`
+	PlanVersion int      `json:"plan_version"`
+}
+
+// CreditNote takes back an amount of an issued bill, which stays as it is.
+type CreditNote struct {
+	ID        string
+	Number    string // in a series of its own without gaps
+	TenantID  TenantID
+	BillID    BillID
+	Reference string   // the caller's name for it, unique on the bill
+	Currency  Currency // the bill's
+	Amount    Decimal  // above 0; those of a bill are at most its total
+	Reason    string
+	CreatedAt time.Time
+	CreatedBy string
+}
+
+// Rerating says by which versions of plans an issued bill should have been
+// priced. Nothing is edited: the latest one of a bill counts.
+type Rerating struct {
+	ID         int64
+	TenantID   TenantID
+	BillID     BillID
+	Parts      []BillPart
+	Reverts    int64   // the re-rating that this one takes back; 0: none
+	Difference Decimal // what it adds to what the tenant owes, as it was shown
+	Reason     string
+	CreatedAt  time.Time
+	CreatedBy  string
 }
 
 // LineKind says why a line is on a bill.
 type LineKind string
 
-// The kinds of lines. Only LineReprice may be negative.
+// The kinds of lines. Only LineReprice may be negative, and any line that
+// corrects another bill.
 const (
 	// LineUsage: the price of units used in the period.
 	LineUsage LineKind = "usage"
@@ -63,6 +116,14 @@ type BillLine struct {
 	Meter Meter    `json:"meter,omitempty"`
 	// Month is the calendar month in the tenant's zone, as 2006-01.
 	Month string `json:"month"`
+	// Period, PlanID and PlanVersion say which part of a bill the line is of;
+	// zero where the bill has only one.
+	Period      Interval `json:"period,omitzero"`
+	PlanID      PlanID   `json:"plan_id,omitempty"`
+	PlanVersion int      `json:"plan_version,omitempty"`
+	// Corrects names the issued bill of which the line is a correction: what it
+	// should say now less what it says. Empty on all other lines.
+	Corrects BillID `json:"corrects,omitempty"`
 	// Quantity is what was used in the part of the month that the period
 	// covers, Free how much of it the free tier covered, Billable the
 	// difference.

@@ -32,9 +32,28 @@ type Plan struct {
 	// its meter that selects it, or it is unpriced.
 	Rates []Rate `json:"rates"`
 	// MinimumPerMonth is the least that a closed month is charged in all.
-	MinimumPerMonth Decimal   `json:"minimum_per_month,omitzero"`
-	Active          bool      `json:"active,omitempty"`
-	CreatedAt       time.Time `json:"created_at,omitzero"` // of this version
+	MinimumPerMonth Decimal `json:"minimum_per_month,omitzero"`
+	Active          bool    `json:"active,omitempty"`
+	// EffectiveFrom is the first day, in each tenant's zone, that this version
+	// prices; empty: every day before the next version's first.
+	EffectiveFrom Date      `json:"effective_from,omitempty"`
+	CreatedAt     time.Time `json:"created_at,omitzero"` // of this version
+	CreatedBy     string    `json:"created_by,omitempty"`
+	Reason        string    `json:"reason,omitempty"` // why this version was made
+}
+
+// MaxReasonBytes bounds the reason that is recorded beside a change.
+const MaxReasonBytes = 1000
+
+// PlanAssignment says which plan prices a tenant from a day on. Assignments are
+// never edited: of two of the same day the later one counts.
+type PlanAssignment struct {
+	TenantID      TenantID
+	EffectiveFrom Date   // in the tenant's zone
+	PlanID        PlanID // empty: the plan is found by the rules of package billing
+	CreatedAt     time.Time
+	CreatedBy     string
+	Reason        string
 }
 
 // Rate returns the first rate of the meter and whether the plan has one.

@@ -6,6 +6,7 @@ import (
 
 	"invoq"
 	"invoq/billing"
+	"invoq/postgres"
 	"invoq/pricing"
 )
 
@@ -56,6 +57,35 @@ func periodOf(t invoq.Tenant, start, end string) (invoq.Interval, error) {
 	return i, i.Validate()
 }
 
+// ListAllBills answers with a page of the bills in reach.
+func (s *Server) ListAllBills(
+	ctx context.Context, r ListAllBillsRequestObject,
+) (ListAllBillsResponseObject, error) {
+	page, err := pageOf(r.Params.LimitParam, r.Params.AfterParam)
+	if err != nil {
+		return nil, err
+	}
+	f := postgres.BillFilter{
+		Status: invoq.BillStatus(derefOr(r.Params.Status, "")),
+		Within: invoq.Interval{Start: deref(r.Params.Start), End: deref(r.Params.End)},
+	}
+	if name := deref(r.Params.TenantFilter); name != "" {
+		t, err := s.DB.FindTenant(ctx, scope(ctx), name)
+		if err != nil {
+			return nil, err
+		}
+		f.Tenant = t.ID
+	}
+	all, err := s.DB.ListBills(ctx, scope(ctx), f, page)
+	if err != nil {
+		return nil, err
+	}
+	return ListAllBills200JSONResponse{
+		Items: convert(all, billJSON),
+		Next:  next(all, page, func(b invoq.Bill) string { return string(b.ID) }),
+	}, nil
+}
+
 // ListBills answers with a page of a tenant's bills.
 func (s *Server) ListBills(ctx context.Context, r ListBillsRequestObject) (ListBillsResponseObject, error) {
 	page, err := pageOf(r.Params.LimitParam, r.Params.AfterParam)
@@ -66,7 +96,7 @@ func (s *Server) ListBills(ctx context.Context, r ListBillsRequestObject) (ListB
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.DB.ListBills(ctx, scope(ctx), t.ID, page)
+	all, err := s.DB.ListBills(ctx, scope(ctx), postgres.BillFilter{Tenant: t.ID}, page)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +108,7 @@ func (s *Server) ListBills(ctx context.Context, r ListBillsRequestObject) (ListB
 
 // GetBill answers with one bill.
 func (s *Server) GetBill(ctx context.Context, r GetBillRequestObject) (GetBillResponseObject, error) {
-	b, err := s.DB.FindBill(ctx, scope(ctx), invoq.BillID(r.Bill))
+	b, err := s.DB.FindBill(ctx, scope(ctx), invoq.BillID(r.BillPath))
 	if err != nil {
 		return nil, err
 	}
@@ -92,20 +122,24 @@ func billJSON(b invoq.Bill) Bill {
 	if lines == nil {
 		lines = []BillLine{}
 	}
-	return Bill{
-		ID:          string(b.ID),
-		TenantID:    string(b.TenantID),
-		PeriodStart: b.Period.Start,
-		PeriodEnd:   b.Period.End,
-		Timezone:    b.Timezone,
-		Currency:    string(b.Currency),
-		PlanID:      string(b.PlanID),
-		PlanVersion: b.PlanVersion,
-		Status:      BillStatus(b.Status),
-		LineItems:   lines,
-		TotalAmount: b.Total,
-		CreatedAt:   b.CreatedAt,
+	out := Bill{
+		ID: string(b.ID), Number: optional(b.Number), TenantID: string(b.TenantID),
+		PeriodStart: b.Period.Start, PeriodEnd: b.Period.End, Timezone: b.Timezone,
+		Currency: string(b.Currency), PlanID: string(b.PlanID), PlanVersion: b.PlanVersion,
+		Status: BillStatus(b.Status), LineItems: lines, TotalAmount: b.Total, Sha256: optional(b.SHA256),
+		CreatedAt: b.CreatedAt, FinalizedAt: optional(b.FinalizedAt), PaidAt: optional(b.PaidAt),
+		Payment: optional(b.Payment), VoidedAt: optional(b.VoidedAt), VoidReason: optional(b.VoidReason),
 	}
+	parts := convert(b.Parts, func(p invoq.BillPart) BillPart {
+		return BillPart{
+			PeriodStart: p.Period.Start, PeriodEnd: p.Period.End, PlanID: string(p.PlanID), PlanVersion: p.PlanVersion,
+		}
+	})
+	out.Parts = &parts
+	if len(b.Warnings) > 0 {
+		out.Warnings = &b.Warnings
+	}
+	return out
 }
 
 // calculationJSON adds what has to be said beside a bill that was just computed.

@@ -89,6 +89,8 @@ func (s *Server) renderError(c *fiber.Ctx, err error) error {
 	switch answerForm(c) {
 	case formProm:
 		return promError(c, kind, messageOf(err))
+	case formOTLP:
+		return otlpError(c, kind, messageOf(err))
 	case formPage:
 		return s.errorPage(c, status, messageOf(err))
 	}
@@ -108,6 +110,7 @@ type form int
 const (
 	formProblem form = iota
 	formProm
+	formOTLP
 	formPage
 )
 

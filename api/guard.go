@@ -37,10 +37,14 @@ func (s *Server) may(p access.Permission, h fiber.Handler) fiber.Handler {
 
 // mayProm is may for the Prometheus API, whose errors have a form of their own.
 func (s *Server) mayProm(h fiber.Handler) fiber.Handler {
-	guarded := s.may(access.ReadSamples, h)
+	return inForm(formProm, s.may(access.ReadSamples, h))
+}
+
+// inForm has a route's errors answered in a form of its own.
+func inForm(f form, h fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		c.Locals(formKey, formProm)
-		return guarded(c)
+		c.Locals(formKey, f)
+		return h(c)
 	}
 }
 

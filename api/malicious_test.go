@@ -53,7 +53,7 @@ func TestMaliciousInputs(t *testing.T) {
 	push("truncated snappy", 400, series(1, now, m...)[:8])
 	push("gzip", 415, gzipped(t, 1<<10), "Content-Encoding", "gzip")
 	push("JSON", 415, []byte("{}"), "Content-Type", "application/json")
-	push("a message of 2.0", 415, nil, "Content-Type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")
+	push("a message of a 3.0", 415, nil, "Content-Type", "application/x-protobuf;proto=io.prometheus.write.v3.Request")
 	push("a label twice", 400, series(1, now, "__name__", "m", "a", "1", "a", "2"))
 	push("a label of 1 MiB", 422, series(1, now, "__name__", "m", "a", strings.Repeat("x", 1<<20)))
 	push("no name", 400, series(1, now, "a", "1"))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"invoq"
+	"invoq/pricing"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/oapi-codegen/runtime"
@@ -19,22 +20,40 @@ import (
 
 // Defines values for BillStatus.
 const (
-	Draft BillStatus = "draft"
-	Final BillStatus = "final"
-	Paid  BillStatus = "paid"
-	Void  BillStatus = "void"
+	BillStatusDraft BillStatus = "draft"
+	BillStatusFinal BillStatus = "final"
+	BillStatusPaid  BillStatus = "paid"
+	BillStatusVoid  BillStatus = "void"
 )
 
 // Valid indicates whether the value is a known member of the BillStatus enum.
 func (e BillStatus) Valid() bool {
 	switch e {
-	case Draft:
+	case BillStatusDraft:
 		return true
-	case Final:
+	case BillStatusFinal:
 		return true
-	case Paid:
+	case BillStatusPaid:
 		return true
-	case Void:
+	case BillStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BillRunStatus.
+const (
+	Finished BillRunStatus = "finished"
+	Running  BillRunStatus = "running"
+)
+
+// Valid indicates whether the value is a known member of the BillRunStatus enum.
+func (e BillRunStatus) Valid() bool {
+	switch e {
+	case Finished:
+		return true
+	case Running:
 		return true
 	default:
 		return false
@@ -158,6 +177,30 @@ func (e TraceState) Valid() bool {
 	}
 }
 
+// Defines values for ListAllBillsParamsStatus.
+const (
+	ListAllBillsParamsStatusDraft ListAllBillsParamsStatus = "draft"
+	ListAllBillsParamsStatusFinal ListAllBillsParamsStatus = "final"
+	ListAllBillsParamsStatusPaid  ListAllBillsParamsStatus = "paid"
+	ListAllBillsParamsStatusVoid  ListAllBillsParamsStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ListAllBillsParamsStatus enum.
+func (e ListAllBillsParamsStatus) Valid() bool {
+	switch e {
+	case ListAllBillsParamsStatusDraft:
+		return true
+	case ListAllBillsParamsStatusFinal:
+		return true
+	case ListAllBillsParamsStatusPaid:
+		return true
+	case ListAllBillsParamsStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetMarginsParamsBy.
 const (
 	GetMarginsParamsByDay      GetMarginsParamsBy = "day"
@@ -229,20 +272,38 @@ type Aggregation struct {
 type Bill struct {
 	CreatedAt   time.Time  `json:"created_at"`
 	Currency    string     `json:"currency"`
+	FinalizedAt *time.Time `json:"finalized_at,omitempty"`
 	ID          string     `json:"id"`
 	LineItems   []BillLine `json:"line_items"`
-	PeriodEnd   time.Time  `json:"period_end"`
-	PeriodStart time.Time  `json:"period_start"`
-	PlanID      string     `json:"plan_id"`
-	PlanVersion int        `json:"plan_version"`
-	Status      BillStatus `json:"status"`
-	TenantID    string     `json:"tenant_id"`
-	Timezone    string     `json:"timezone"`
+
+	// Number In a series without gaps; absent before the bill is final.
+	//
+	// Example: INV-00000042
+	Number *string    `json:"number,omitempty"`
+	PaidAt *time.Time `json:"paid_at,omitempty"`
+
+	// Parts Which version of which plan prices which part of the period.
+	Parts       *[]BillPart `json:"parts,omitempty"`
+	Payment     *string     `json:"payment,omitempty"`
+	PeriodEnd   time.Time   `json:"period_end"`
+	PeriodStart time.Time   `json:"period_start"`
+	PlanID      string      `json:"plan_id"`
+	PlanVersion int         `json:"plan_version"`
+
+	// Sha256 Of the bill's canonical bytes: what it says, without its status, number and times.
+	Sha256   *string    `json:"sha256,omitempty"`
+	Status   BillStatus `json:"status"`
+	TenantID string     `json:"tenant_id"`
+	Timezone string     `json:"timezone"`
 
 	// TotalAmount A decimal number as a string, exact; a JSON number is read digit by digit.
 	TotalAmount Decimal     `json:"total_amount"`
 	Unpriced    *[]Unpriced `json:"unpriced,omitempty"`
-	Warnings    *[]string   `json:"warnings,omitempty"`
+	VoidReason  *string     `json:"void_reason,omitempty"`
+	VoidedAt    *time.Time  `json:"voided_at,omitempty"`
+
+	// Warnings What is not certain about the bill.
+	Warnings *[]string `json:"warnings,omitempty"`
 }
 
 // BillStatus defines model for Bill.Status.
@@ -257,6 +318,14 @@ type BillPage struct {
 	Next  string `json:"next"`
 }
 
+// BillPart defines model for BillPart.
+type BillPart struct {
+	PeriodEnd   time.Time `json:"period_end"`
+	PeriodStart time.Time `json:"period_start"`
+	PlanID      string    `json:"plan_id"`
+	PlanVersion int       `json:"plan_version"`
+}
+
 // BillRequest defines model for BillRequest.
 type BillRequest struct {
 	// PeriodEnd Not part of the period any more.
@@ -267,6 +336,40 @@ type BillRequest struct {
 
 	// TenantID The tenant's id or name.
 	TenantID string `json:"tenant_id"`
+}
+
+// BillRun defines model for BillRun.
+type BillRun struct {
+	CreatedAt  time.Time  `json:"created_at"`
+	Done       int        `json:"done"`
+	Drafted    int        `json:"drafted"`
+	Final      int        `json:"final"`
+	Finalize   bool       `json:"finalize"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	ID         string     `json:"id"`
+
+	// Kept Those whose bill was issued before.
+	Kept  int    `json:"kept"`
+	Month string `json:"month"`
+
+	// Parked Those whose bill could not be made.
+	Parked int `json:"parked"`
+
+	// ParkedTenants By name, the first thousand.
+	ParkedTenants *[]ParkedTenant `json:"parked_tenants,omitempty"`
+	Status        BillRunStatus   `json:"status"`
+
+	// Tenants How many there were when the run was asked for.
+	Tenants int `json:"tenants"`
+}
+
+// BillRunStatus defines model for BillRun.Status.
+type BillRunStatus string
+
+// BillRunPage defines model for BillRunPage.
+type BillRunPage struct {
+	Items []BillRun `json:"items"`
+	Next  string    `json:"next"`
 }
 
 // CostItem defines model for CostItem.
@@ -303,6 +406,27 @@ type Costs struct {
 	Version  int64      `json:"version"`
 }
 
+// CreditNote defines model for CreditNote.
+type CreditNote struct {
+	// Amount A decimal number as a string, exact; a JSON number is read digit by digit.
+	Amount    Decimal   `json:"amount"`
+	BillID    string    `json:"bill_id"`
+	CreatedAt time.Time `json:"created_at"`
+	CreatedBy string    `json:"created_by"`
+	Currency  string    `json:"currency"`
+	ID        string    `json:"id"`
+
+	// Number Example: CN-00000003
+	Number    string `json:"number"`
+	Reason    string `json:"reason"`
+	Reference string `json:"reference"`
+}
+
+// CreditNotePage defines model for CreditNotePage.
+type CreditNotePage struct {
+	Items []CreditNote `json:"items"`
+}
+
 // Dashboard defines model for Dashboard.
 type Dashboard struct {
 	Currency string `json:"currency"`
@@ -332,6 +456,28 @@ type Dashboard struct {
 
 // Decimal A decimal number as a string, exact; a JSON number is read digit by digit.
 type Decimal = invoq.Decimal
+
+// ExplainedLine defines model for ExplainedLine.
+type ExplainedLine struct {
+	// Line What one rate asks for one calendar month; `exact` is rounded once, to `amount`.
+	Line BillLine `json:"line"`
+
+	// Plan The plan's name.
+	Plan        string `json:"plan"`
+	PlanVersion int    `json:"plan_version"`
+
+	// Text The line in words and figures.
+	Text []string `json:"text"`
+
+	// Windows What the line was made of, as it is stored now.
+	Windows []LineWindow `json:"windows"`
+}
+
+// Explanation defines model for Explanation.
+type Explanation struct {
+	Bill  Bill            `json:"bill"`
+	Lines []ExplainedLine `json:"lines"`
+}
 
 // Health defines model for Health.
 type Health struct {
@@ -371,6 +517,18 @@ type KeyRole string
 type KeyPage struct {
 	Items []Key  `json:"items"`
 	Next  string `json:"next"`
+}
+
+// LineWindow defines model for LineWindow.
+type LineWindow struct {
+	End       time.Time `json:"end"`
+	Namespace string    `json:"namespace"`
+
+	// Quantity A decimal number as a string, exact; a JSON number is read digit by digit.
+	Quantity Decimal   `json:"quantity"`
+	Revision string    `json:"revision"`
+	Service  string    `json:"service"`
+	Start    time.Time `json:"start"`
 }
 
 // Margin defines model for Margin.
@@ -413,11 +571,30 @@ type MintedKey struct {
 	Secret string `json:"secret"`
 }
 
+// NewBillRun defines model for NewBillRun.
+type NewBillRun struct {
+	// Finalize Make the drafts final, in the order of tenants' ids.
+	Finalize *bool `json:"finalize,omitempty"`
+
+	// Month Example: 2026-03
+	Month string `json:"month"`
+}
+
 // NewCosts defines model for NewCosts.
 type NewCosts struct {
 	Csv      *string     `json:"csv,omitempty"`
 	Currency string      `json:"currency"`
 	Items    *[]CostItem `json:"items,omitempty"`
+}
+
+// NewCreditNote defines model for NewCreditNote.
+type NewCreditNote struct {
+	// Amount A decimal number as a string, exact; a JSON number is read digit by digit.
+	Amount Decimal `json:"amount"`
+	Reason string  `json:"reason"`
+
+	// Reference Your name for the credit, unique on the bill.
+	Reference string `json:"reference"`
 }
 
 // NewKey defines model for NewKey.
@@ -439,10 +616,16 @@ type NewPlan struct {
 	Active   *bool  `json:"active,omitempty"`
 	Currency string `json:"currency"`
 
+	// EffectiveFrom The first day, in each tenant's zone, that this version prices. The first version prices all days unless it is given.
+	EffectiveFrom *string `json:"effective_from,omitempty"`
+
 	// FreeTierInvocations Invocations of a calendar month that cost nothing.
 	FreeTierInvocations *invoq.Decimal `json:"free_tier_invocations,omitempty"`
 	FreeTierMbMs        *invoq.Decimal `json:"free_tier_mb_ms,omitempty"`
-	Name                string         `json:"name"`
+
+	// MinimumPerMonth The least that a closed month is charged in all.
+	MinimumPerMonth *invoq.Decimal `json:"minimum_per_month,omitempty"`
+	Name            string         `json:"name"`
 
 	// PricePerColdStart A decimal number as a string, exact; a JSON number is read digit by digit.
 	PricePerColdStart *Decimal `json:"price_per_cold_start,omitempty"`
@@ -457,8 +640,21 @@ type NewPlan struct {
 	PricePerMbMs *Decimal `json:"price_per_mb_ms,omitempty"`
 	Rates        *[]Rate  `json:"rates,omitempty"`
 
+	// Reason Why this version is made.
+	Reason *string `json:"reason,omitempty"`
+
 	// TenantID The tenant whose own the plan is; none: shared by all.
 	TenantID *string `json:"tenant_id,omitempty"`
+}
+
+// NewPlanAssignment defines model for NewPlanAssignment.
+type NewPlanAssignment struct {
+	// EffectiveFrom The first day, in the tenant's zone.
+	EffectiveFrom string `json:"effective_from"`
+
+	// PlanID Empty: the plan is found by the rules.
+	PlanID string `json:"plan_id"`
+	Reason string `json:"reason"`
 }
 
 // NewService defines model for NewService.
@@ -494,11 +690,30 @@ type NewTenant struct {
 	Timezone *string `json:"timezone,omitempty"`
 }
 
+// ParkedTenant defines model for ParkedTenant.
+type ParkedTenant struct {
+	Problem  string `json:"problem"`
+	Tenant   string `json:"tenant"`
+	TenantID string `json:"tenant_id"`
+}
+
+// Payment defines model for Payment.
+type Payment struct {
+	// Payment The payment's name where it was made.
+	Payment string `json:"payment"`
+}
+
 // Plan defines model for Plan.
 type Plan struct {
 	Active    bool      `json:"active"`
 	CreatedAt time.Time `json:"created_at"`
-	Currency  string    `json:"currency"`
+
+	// CreatedBy The API key by which the version was made.
+	CreatedBy *string `json:"created_by,omitempty"`
+	Currency  string  `json:"currency"`
+
+	// EffectiveFrom The first day that this version prices; absent: all before the next version's.
+	EffectiveFrom *string `json:"effective_from,omitempty"`
 
 	// FreeTierInvocations A decimal number as a string, exact; a JSON number is read digit by digit.
 	FreeTierInvocations *Decimal `json:"free_tier_invocations,omitempty"`
@@ -506,7 +721,10 @@ type Plan struct {
 	// FreeTierMbMs A decimal number as a string, exact; a JSON number is read digit by digit.
 	FreeTierMbMs *Decimal `json:"free_tier_mb_ms,omitempty"`
 	ID           string   `json:"id"`
-	Name         string   `json:"name"`
+
+	// MinimumPerMonth A decimal number as a string, exact; a JSON number is read digit by digit.
+	MinimumPerMonth *Decimal `json:"minimum_per_month,omitempty"`
+	Name            string   `json:"name"`
 
 	// PricePerColdStart A decimal number as a string, exact; a JSON number is read digit by digit.
 	PricePerColdStart *Decimal `json:"price_per_cold_start,omitempty"`
@@ -520,8 +738,23 @@ type Plan struct {
 	// PricePerMbMs A decimal number as a string, exact; a JSON number is read digit by digit.
 	PricePerMbMs *Decimal `json:"price_per_mb_ms,omitempty"`
 	Rates        []Rate   `json:"rates"`
+	Reason       *string  `json:"reason,omitempty"`
 	TenantID     *string  `json:"tenant_id,omitempty"`
 	Version      int      `json:"version"`
+}
+
+// PlanAssignment defines model for PlanAssignment.
+type PlanAssignment struct {
+	CreatedAt     time.Time `json:"created_at"`
+	CreatedBy     string    `json:"created_by"`
+	EffectiveFrom string    `json:"effective_from"`
+	PlanID        string    `json:"plan_id"`
+	Reason        string    `json:"reason"`
+}
+
+// PlanAssignmentPage defines model for PlanAssignmentPage.
+type PlanAssignmentPage struct {
+	Items []PlanAssignment `json:"items"`
 }
 
 // PlanPage defines model for PlanPage.
@@ -570,6 +803,90 @@ type Quantities struct {
 // Rate What one meter costs; see the documentation of pricing for all kinds of rates.
 type Rate = json.RawMessage
 
+// Reason defines model for Reason.
+type Reason struct {
+	Reason string `json:"reason"`
+}
+
+// Recomputation defines model for Recomputation.
+type Recomputation struct {
+	Agrees           bool       `json:"agrees"`
+	Corrections      []BillLine `json:"corrections"`
+	Recomputed       Bill       `json:"recomputed"`
+	RecomputedSha256 string     `json:"recomputed_sha256"`
+
+	// Sha256 Of the stored bill.
+	Sha256 string `json:"sha256"`
+}
+
+// Rejection defines model for Rejection.
+type Rejection struct {
+	Count int64 `json:"count"`
+
+	// Example One of the last request's.
+	Example string    `json:"example"`
+	Last    time.Time `json:"last"`
+
+	// Reason Example: out_of_order
+	Reason string `json:"reason"`
+
+	// Tenant The tenant's name; empty where it is not known.
+	Tenant string `json:"tenant"`
+}
+
+// Rejections defines model for Rejections.
+type Rejections struct {
+	Items []Rejection `json:"items"`
+}
+
+// RerateRequest defines model for RerateRequest.
+type RerateRequest struct {
+	PlanID *string `json:"plan_id,omitempty"`
+
+	// PlanVersion The default is the newest.
+	PlanVersion *int `json:"plan_version,omitempty"`
+
+	// Reason Required with a token.
+	Reason *string `json:"reason,omitempty"`
+
+	// Reverts The re-rating to take back.
+	Reverts *int64 `json:"reverts,omitempty"`
+
+	// Token From the preview; with it the re-rating is done.
+	Token *string `json:"token,omitempty"`
+}
+
+// Rerating defines model for Rerating.
+type Rerating struct {
+	Applied bool   `json:"applied"`
+	BillID  string `json:"bill_id"`
+
+	// Difference A decimal number as a string, exact; a JSON number is read digit by digit.
+	Difference Decimal `json:"difference"`
+
+	// ID The re-rating's own once it is done.
+	ID    *int64     `json:"id,omitempty"`
+	Lines []BillLine `json:"lines"`
+	Token string     `json:"token"`
+}
+
+// ReratingPage defines model for ReratingPage.
+type ReratingPage struct {
+	Items []ReratingRecord `json:"items"`
+}
+
+// ReratingRecord defines model for ReratingRecord.
+type ReratingRecord struct {
+	CreatedAt time.Time `json:"created_at"`
+	CreatedBy string    `json:"created_by"`
+
+	// Difference A decimal number as a string, exact; a JSON number is read digit by digit.
+	Difference Decimal `json:"difference"`
+	ID         int64   `json:"id"`
+	Reason     string  `json:"reason"`
+	Reverts    *int64  `json:"reverts,omitempty"`
+}
+
 // Service defines model for Service.
 type Service struct {
 	// CPULimitCores A decimal number as a string, exact; a JSON number is read digit by digit.
@@ -600,6 +917,52 @@ type Share struct {
 	Revision  string     `json:"revision"`
 	Service   string     `json:"service"`
 	Usage     Quantities `json:"usage"`
+}
+
+// SimulatedPlan One of a stored plan, a preset, or a plan in full.
+type SimulatedPlan struct {
+	// Plan Prices of one unit each; what is left out is not priced, and its usage is shown as unpriced. `rates` says the
+	// same and more; give one or the other for a meter.
+	Plan   *NewPlan `json:"plan,omitempty"`
+	PlanID *string  `json:"plan_id,omitempty"`
+
+	// Preset Example: aws-lambda-x86
+	Preset *string `json:"preset,omitempty"`
+
+	// Version The default is the newest.
+	Version *int `json:"version,omitempty"`
+}
+
+// SimulatedUsage defines model for SimulatedUsage.
+type SimulatedUsage struct {
+	// At When it is used. The default is the start of the period.
+	At        *time.Time `json:"at,omitempty"`
+	Meter     string     `json:"meter"`
+	Namespace *string    `json:"namespace,omitempty"`
+
+	// Quantity A decimal number as a string, exact; a JSON number is read digit by digit.
+	Quantity Decimal            `json:"quantity"`
+	Service  *string            `json:"service,omitempty"`
+	Tags     *map[string]string `json:"tags,omitempty"`
+}
+
+// Simulation defines model for Simulation.
+type Simulation = pricing.Simulation
+
+// SimulationRequest defines model for SimulationRequest.
+type SimulationRequest struct {
+	PeriodEnd string `json:"period_end"`
+
+	// PeriodStart A day or an RFC 3339 time.
+	PeriodStart string          `json:"period_start"`
+	Plans       []SimulatedPlan `json:"plans"`
+
+	// TenantID Whose past usage to price; none: only the usage given.
+	TenantID *string `json:"tenant_id,omitempty"`
+
+	// Timezone Whose calendar, without a tenant. The default is UTC.
+	Timezone *string           `json:"timezone,omitempty"`
+	Usage    *[]SimulatedUsage `json:"usage,omitempty"`
 }
 
 // Tenant defines model for Tenant.
@@ -754,6 +1117,9 @@ type UsagePage struct {
 // AfterParam defines model for after.
 type AfterParam = string
 
+// BillPath defines model for bill.
+type BillPath = string
+
 // LimitParam defines model for limit.
 type LimitParam = int
 
@@ -766,6 +1132,26 @@ type TenantPath = string
 // TenantFilter defines model for tenantFilter.
 type TenantFilter = string
 
+// ListAllBillsParams defines parameters for ListAllBills.
+type ListAllBillsParams struct {
+	// TenantFilter The tenant's id or name; without it all tenants in your reach.
+	TenantFilter *TenantFilter             `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+	Status       *ListAllBillsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Start Bills whose period begins at or after it.
+	Start *time.Time `form:"start,omitempty" json:"start,omitempty"`
+
+	// End Bills whose period begins before it.
+	End        *time.Time  `form:"end,omitempty" json:"end,omitempty"`
+	LimitParam *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// AfterParam The `next` of the page before.
+	AfterParam *AfterParam `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListAllBillsParamsStatus defines parameters for ListAllBills.
+type ListAllBillsParamsStatus string
+
 // ListBillsParams defines parameters for ListBills.
 type ListBillsParams struct {
 	LimitParam *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
@@ -774,8 +1160,22 @@ type ListBillsParams struct {
 	AfterParam *AfterParam `form:"after,omitempty" json:"after,omitempty"`
 }
 
+// ListBillRunsParams defines parameters for ListBillRuns.
+type ListBillRunsParams struct {
+	LimitParam *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// AfterParam The `next` of the page before.
+	AfterParam *AfterParam `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // TraceEventParams defines parameters for TraceEvent.
 type TraceEventParams struct {
+	// TenantFilter The tenant's id or name; without it all tenants in your reach.
+	TenantFilter *TenantFilter `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+}
+
+// ListRejectionsParams defines parameters for ListRejections.
+type ListRejectionsParams struct {
 	// TenantFilter The tenant's id or name; without it all tenants in your reach.
 	TenantFilter *TenantFilter `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
 }
@@ -853,8 +1253,23 @@ type ListUsageParams struct {
 // ListUsageParamsWindow defines parameters for ListUsage.
 type ListUsageParamsWindow string
 
+// CreateCreditNoteJSONRequestBody defines body for CreateCreditNote for application/json ContentType.
+type CreateCreditNoteJSONRequestBody = NewCreditNote
+
+// PayBillJSONRequestBody defines body for PayBill for application/json ContentType.
+type PayBillJSONRequestBody = Payment
+
+// RerateBillJSONRequestBody defines body for RerateBill for application/json ContentType.
+type RerateBillJSONRequestBody = RerateRequest
+
+// VoidBillJSONRequestBody defines body for VoidBill for application/json ContentType.
+type VoidBillJSONRequestBody = Reason
+
 // CalculateBillJSONRequestBody defines body for CalculateBill for application/json ContentType.
 type CalculateBillJSONRequestBody = BillRequest
+
+// StartBillRunJSONRequestBody defines body for StartBillRun for application/json ContentType.
+type StartBillRunJSONRequestBody = NewBillRun
 
 // ImportCostsJSONRequestBody defines body for ImportCosts for application/json ContentType.
 type ImportCostsJSONRequestBody = NewCosts
@@ -868,6 +1283,9 @@ type CreatePlanJSONRequestBody = NewPlan
 // ChangePlanJSONRequestBody defines body for ChangePlan for application/json ContentType.
 type ChangePlanJSONRequestBody = NewPlan
 
+// SimulateJSONRequestBody defines body for Simulate for application/json ContentType.
+type SimulateJSONRequestBody = SimulationRequest
+
 // PutServiceJSONRequestBody defines body for PutService for application/json ContentType.
 type PutServiceJSONRequestBody = NewService
 
@@ -877,17 +1295,59 @@ type CreateTenantJSONRequestBody = NewTenant
 // UpdateTenantJSONRequestBody defines body for UpdateTenant for application/json ContentType.
 type UpdateTenantJSONRequestBody = TenantChange
 
+// AssignPlanJSONRequestBody defines body for AssignPlan for application/json ContentType.
+type AssignPlanJSONRequestBody = NewPlanAssignment
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListAllBills List bills of all tenants in your reach, the newest period first
+	// (GET /api/v1/billing/bills)
+	ListAllBills(c *fiber.Ctx, params ListAllBillsParams) error
 	// GetBill Get a bill
 	// (GET /api/v1/billing/bills/{bill})
-	GetBill(c *fiber.Ctx, bill string) error
+	GetBill(c *fiber.Ctx, billPath BillPath) error
+	// ListCreditNotes List the credit notes of a bill
+	// (GET /api/v1/billing/bills/{bill}/credit-notes)
+	ListCreditNotes(c *fiber.Ctx, billPath BillPath) error
+	// CreateCreditNote Take an amount of an issued bill back
+	// (POST /api/v1/billing/bills/{bill}/credit-notes)
+	CreateCreditNote(c *fiber.Ctx, billPath BillPath) error
+	// ExplainBill Explain every line of a bill
+	// (GET /api/v1/billing/bills/{bill}/explain)
+	ExplainBill(c *fiber.Ctx, billPath BillPath) error
+	// FinalizeBill Make a draft final
+	// (POST /api/v1/billing/bills/{bill}/finalize)
+	FinalizeBill(c *fiber.Ctx, billPath BillPath) error
+	// PayBill Record that a final bill was paid
+	// (POST /api/v1/billing/bills/{bill}/pay)
+	PayBill(c *fiber.Ctx, billPath BillPath) error
+	// RecomputeBill Compute a bill again and compare
+	// (POST /api/v1/billing/bills/{bill}/recompute)
+	RecomputeBill(c *fiber.Ctx, billPath BillPath) error
+	// RerateBill Price an issued bill by other versions of plans
+	// (POST /api/v1/billing/bills/{bill}/rerate)
+	RerateBill(c *fiber.Ctx, billPath BillPath) error
+	// ListReratings List the re-ratings of a bill, the oldest first
+	// (GET /api/v1/billing/bills/{bill}/reratings)
+	ListReratings(c *fiber.Ctx, billPath BillPath) error
+	// VoidBill Make a draft or final bill void
+	// (POST /api/v1/billing/bills/{bill}/void)
+	VoidBill(c *fiber.Ctx, billPath BillPath) error
 	// CalculateBill Compute and store the draft bill of a period
 	// (POST /api/v1/billing/calculate)
 	CalculateBill(c *fiber.Ctx) error
 	// ListBills List the bills of a tenant, the newest period first
 	// (GET /api/v1/billing/reports/{tenant})
 	ListBills(c *fiber.Ctx, tenantPath TenantPath, params ListBillsParams) error
+	// StartBillRun Make the bills of all tenants for a month
+	// (POST /api/v1/billing/run)
+	StartBillRun(c *fiber.Ctx) error
+	// ListBillRuns List bill runs, the newest first
+	// (GET /api/v1/billing/runs)
+	ListBillRuns(c *fiber.Ctx, params ListBillRunsParams) error
+	// GetBillRun How far a bill run is, and whom it has parked
+	// (GET /api/v1/billing/runs/{run})
+	GetBillRun(c *fiber.Ctx, run string) error
 	// GetCosts The cost catalogue in force
 	// (GET /api/v1/costs)
 	GetCosts(c *fiber.Ctx) error
@@ -900,6 +1360,9 @@ type ServerInterface interface {
 	// GetHealth Whether the server works, part by part
 	// (GET /api/v1/health)
 	GetHealth(c *fiber.Ctx) error
+	// ListRejections List how many samples were refused, and why
+	// (GET /api/v1/ingest/rejections)
+	ListRejections(c *fiber.Ctx, params ListRejectionsParams) error
 	// ListKeys List API keys, without their secrets
 	// (GET /api/v1/keys)
 	ListKeys(c *fiber.Ctx, params ListKeysParams) error
@@ -933,6 +1396,9 @@ type ServerInterface interface {
 	// ListPlanVersions List all versions of a plan, the newest first
 	// (GET /api/v1/pricing/plans/{plan}/versions)
 	ListPlanVersions(c *fiber.Ctx, planPath PlanPath) error
+	// Simulate Price usage by several plans, side by side
+	// (POST /api/v1/pricing/simulate)
+	Simulate(c *fiber.Ctx) error
 	// ListServices List services
 	// (GET /api/v1/services)
 	ListServices(c *fiber.Ctx, params ListServicesParams) error
@@ -951,6 +1417,12 @@ type ServerInterface interface {
 	// UpdateTenant Change a tenant
 	// (PATCH /api/v1/tenants/{tenant})
 	UpdateTenant(c *fiber.Ctx, tenantPath TenantPath) error
+	// ListPlanAssignments List which plan prices a tenant from which day on
+	// (GET /api/v1/tenants/{tenant}/plans)
+	ListPlanAssignments(c *fiber.Ctx, tenantPath TenantPath) error
+	// AssignPlan Have a plan price a tenant from a day on
+	// (POST /api/v1/tenants/{tenant}/plans)
+	AssignPlan(c *fiber.Ctx, tenantPath TenantPath) error
 	// ListUsage List windows of usage
 	// (GET /api/v1/usage)
 	ListUsage(c *fiber.Ctx, params ListUsageParams) error
@@ -968,6 +1440,78 @@ type ServerInterfaceWrapper struct {
 type MiddlewareFunc fiber.Handler
 type HandlerMiddlewareFunc func(c *fiber.Ctx, next fiber.Handler) error
 
+// ListAllBills operation middleware
+func (siw *ServerInterfaceWrapper) ListAllBills(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAllBillsParams
+
+	var query url.Values
+	query, err = url.ParseQuery(string(c.Request().URI().QueryString()))
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for query string: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", query, &params.TenantFilter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter tenant_id: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", query, &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter status: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "start" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "start", query, &params.Start, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter start: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "end" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "end", query, &params.End, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter end: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", query, &params.LimitParam, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter limit: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", query, &params.AfterParam, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter after: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.ListAllBills(c, params)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
 // GetBill operation middleware
 func (siw *ServerInterfaceWrapper) GetBill(c *fiber.Ctx) error {
 
@@ -975,15 +1519,276 @@ func (siw *ServerInterfaceWrapper) GetBill(c *fiber.Ctx) error {
 	_ = err
 
 	// ------------- Path parameter "bill" -------------
-	var bill string
+	var billPath BillPath
 
-	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &bill, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &billPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
 	if err != nil {
 		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter bill: %w", err).Error())
 	}
 
 	handler := func(c *fiber.Ctx) error {
-		return siw.Handler.GetBill(c, bill)
+		return siw.Handler.GetBill(c, billPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// ListCreditNotes operation middleware
+func (siw *ServerInterfaceWrapper) ListCreditNotes(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "bill" -------------
+	var billPath BillPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &billPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter bill: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.ListCreditNotes(c, billPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// CreateCreditNote operation middleware
+func (siw *ServerInterfaceWrapper) CreateCreditNote(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "bill" -------------
+	var billPath BillPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &billPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter bill: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.CreateCreditNote(c, billPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// ExplainBill operation middleware
+func (siw *ServerInterfaceWrapper) ExplainBill(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "bill" -------------
+	var billPath BillPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &billPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter bill: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.ExplainBill(c, billPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// FinalizeBill operation middleware
+func (siw *ServerInterfaceWrapper) FinalizeBill(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "bill" -------------
+	var billPath BillPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &billPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter bill: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.FinalizeBill(c, billPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// PayBill operation middleware
+func (siw *ServerInterfaceWrapper) PayBill(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "bill" -------------
+	var billPath BillPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &billPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter bill: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.PayBill(c, billPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// RecomputeBill operation middleware
+func (siw *ServerInterfaceWrapper) RecomputeBill(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "bill" -------------
+	var billPath BillPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &billPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter bill: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.RecomputeBill(c, billPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// RerateBill operation middleware
+func (siw *ServerInterfaceWrapper) RerateBill(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "bill" -------------
+	var billPath BillPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &billPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter bill: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.RerateBill(c, billPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// ListReratings operation middleware
+func (siw *ServerInterfaceWrapper) ListReratings(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "bill" -------------
+	var billPath BillPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &billPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter bill: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.ListReratings(c, billPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// VoidBill operation middleware
+func (siw *ServerInterfaceWrapper) VoidBill(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "bill" -------------
+	var billPath BillPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bill", c.Params("bill"), &billPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter bill: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.VoidBill(c, billPath)
 	}
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1054,6 +1859,97 @@ func (siw *ServerInterfaceWrapper) ListBills(c *fiber.Ctx) error {
 
 	handler := func(c *fiber.Ctx) error {
 		return siw.Handler.ListBills(c, tenantPath, params)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// StartBillRun operation middleware
+func (siw *ServerInterfaceWrapper) StartBillRun(c *fiber.Ctx) error {
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.StartBillRun(c)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// ListBillRuns operation middleware
+func (siw *ServerInterfaceWrapper) ListBillRuns(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBillRunsParams
+
+	var query url.Values
+	query, err = url.ParseQuery(string(c.Request().URI().QueryString()))
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for query string: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", query, &params.LimitParam, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter limit: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", query, &params.AfterParam, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter after: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.ListBillRuns(c, params)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// GetBillRun operation middleware
+func (siw *ServerInterfaceWrapper) GetBillRun(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "run" -------------
+	var run string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "run", c.Params("run"), &run, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid"})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter run: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.GetBillRun(c, run)
 	}
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1153,6 +2049,43 @@ func (siw *ServerInterfaceWrapper) GetHealth(c *fiber.Ctx) error {
 
 	handler := func(c *fiber.Ctx) error {
 		return siw.Handler.GetHealth(c)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// ListRejections operation middleware
+func (siw *ServerInterfaceWrapper) ListRejections(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRejectionsParams
+
+	var query url.Values
+	query, err = url.ParseQuery(string(c.Request().URI().QueryString()))
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for query string: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", query, &params.TenantFilter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter tenant_id: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.ListRejections(c, params)
 	}
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1525,6 +2458,24 @@ func (siw *ServerInterfaceWrapper) ListPlanVersions(c *fiber.Ctx) error {
 	return handler(c)
 }
 
+// Simulate operation middleware
+func (siw *ServerInterfaceWrapper) Simulate(c *fiber.Ctx) error {
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.Simulate(c)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
 // ListServices operation middleware
 func (siw *ServerInterfaceWrapper) ListServices(c *fiber.Ctx) error {
 
@@ -1714,6 +2665,64 @@ func (siw *ServerInterfaceWrapper) UpdateTenant(c *fiber.Ctx) error {
 	return handler(c)
 }
 
+// ListPlanAssignments operation middleware
+func (siw *ServerInterfaceWrapper) ListPlanAssignments(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenantPath TenantPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", c.Params("tenant"), &tenantPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter tenant: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.ListPlanAssignments(c, tenantPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// AssignPlan operation middleware
+func (siw *ServerInterfaceWrapper) AssignPlan(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenantPath TenantPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", c.Params("tenant"), &tenantPath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter tenant: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.AssignPlan(c, tenantPath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
 // ListUsage operation middleware
 func (siw *ServerInterfaceWrapper) ListUsage(c *fiber.Ctx) error {
 
@@ -1872,6 +2881,8 @@ func RegisterHandlersWithOptions(router fiber.Router, si ServerInterface, option
 
 	router.Post(options.BaseURL+"/api/v1/metrics/aggregate", wrapper.Aggregate)
 
+	router.Get(options.BaseURL+"/api/v1/ingest/rejections", wrapper.ListRejections)
+
 	router.Get(options.BaseURL+"/api/v1/pricing/plans", wrapper.ListPlans)
 
 	router.Post(options.BaseURL+"/api/v1/pricing/plans", wrapper.CreatePlan)
@@ -1881,6 +2892,12 @@ func RegisterHandlersWithOptions(router fiber.Router, si ServerInterface, option
 	router.Get(options.BaseURL+"/api/v1/pricing/plans/:plan", wrapper.GetPlan)
 
 	router.Put(options.BaseURL+"/api/v1/pricing/plans/:plan", wrapper.ChangePlan)
+
+	router.Get(options.BaseURL+"/api/v1/tenants/:tenant/plans", wrapper.ListPlanAssignments)
+
+	router.Post(options.BaseURL+"/api/v1/tenants/:tenant/plans", wrapper.AssignPlan)
+
+	router.Post(options.BaseURL+"/api/v1/pricing/simulate", wrapper.Simulate)
 
 	router.Get(options.BaseURL+"/api/v1/pricing/plans/:plan/versions", wrapper.ListPlanVersions)
 
@@ -1896,6 +2913,32 @@ func RegisterHandlersWithOptions(router fiber.Router, si ServerInterface, option
 
 	router.Get(options.BaseURL+"/api/v1/billing/reports/:tenant", wrapper.ListBills)
 
+	router.Get(options.BaseURL+"/api/v1/billing/bills", wrapper.ListAllBills)
+
+	router.Post(options.BaseURL+"/api/v1/billing/bills/:bill/finalize", wrapper.FinalizeBill)
+
+	router.Post(options.BaseURL+"/api/v1/billing/bills/:bill/pay", wrapper.PayBill)
+
+	router.Post(options.BaseURL+"/api/v1/billing/bills/:bill/void", wrapper.VoidBill)
+
+	router.Get(options.BaseURL+"/api/v1/billing/bills/:bill/credit-notes", wrapper.ListCreditNotes)
+
+	router.Post(options.BaseURL+"/api/v1/billing/bills/:bill/credit-notes", wrapper.CreateCreditNote)
+
+	router.Post(options.BaseURL+"/api/v1/billing/bills/:bill/recompute", wrapper.RecomputeBill)
+
+	router.Get(options.BaseURL+"/api/v1/billing/bills/:bill/explain", wrapper.ExplainBill)
+
+	router.Post(options.BaseURL+"/api/v1/billing/bills/:bill/rerate", wrapper.RerateBill)
+
+	router.Get(options.BaseURL+"/api/v1/billing/bills/:bill/reratings", wrapper.ListReratings)
+
+	router.Post(options.BaseURL+"/api/v1/billing/run", wrapper.StartBillRun)
+
+	router.Get(options.BaseURL+"/api/v1/billing/runs", wrapper.ListBillRuns)
+
+	router.Get(options.BaseURL+"/api/v1/billing/runs/:run", wrapper.GetBillRun)
+
 	router.Get(options.BaseURL+"/api/v1/billing/bills/:bill", wrapper.GetBill)
 
 	router.Get(options.BaseURL+"/api/v1/keys", wrapper.ListKeys)
@@ -1908,8 +2951,37 @@ func RegisterHandlersWithOptions(router fiber.Router, si ServerInterface, option
 
 type ProblemApplicationProblemPlusJSONResponse Problem
 
+type ListAllBillsRequestObject struct {
+	Params ListAllBillsParams
+}
+
+type ListAllBillsResponseObject interface {
+	VisitListAllBillsResponse(ctx *fiber.Ctx) error
+}
+
+type ListAllBills200JSONResponse BillPage
+
+func (response ListAllBills200JSONResponse) VisitListAllBillsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type ListAllBillsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAllBillsdefaultApplicationProblemPlusJSONResponse) VisitListAllBillsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
 type GetBillRequestObject struct {
-	Bill string `json:"bill"`
+	BillPath BillPath `json:"bill"`
 }
 
 type GetBillResponseObject interface {
@@ -1931,6 +3003,271 @@ type GetBilldefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetBilldefaultApplicationProblemPlusJSONResponse) VisitGetBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type ListCreditNotesRequestObject struct {
+	BillPath BillPath `json:"bill"`
+}
+
+type ListCreditNotesResponseObject interface {
+	VisitListCreditNotesResponse(ctx *fiber.Ctx) error
+}
+
+type ListCreditNotes200JSONResponse CreditNotePage
+
+func (response ListCreditNotes200JSONResponse) VisitListCreditNotesResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type ListCreditNotesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCreditNotesdefaultApplicationProblemPlusJSONResponse) VisitListCreditNotesResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type CreateCreditNoteRequestObject struct {
+	BillPath BillPath `json:"bill"`
+	Body     *CreateCreditNoteJSONRequestBody
+}
+
+type CreateCreditNoteResponseObject interface {
+	VisitCreateCreditNoteResponse(ctx *fiber.Ctx) error
+}
+
+type CreateCreditNote201JSONResponse CreditNote
+
+func (response CreateCreditNote201JSONResponse) VisitCreateCreditNoteResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(201)
+
+	return ctx.JSON(&response)
+}
+
+type CreateCreditNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCreditNotedefaultApplicationProblemPlusJSONResponse) VisitCreateCreditNoteResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type ExplainBillRequestObject struct {
+	BillPath BillPath `json:"bill"`
+}
+
+type ExplainBillResponseObject interface {
+	VisitExplainBillResponse(ctx *fiber.Ctx) error
+}
+
+type ExplainBill200JSONResponse Explanation
+
+func (response ExplainBill200JSONResponse) VisitExplainBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type ExplainBilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExplainBilldefaultApplicationProblemPlusJSONResponse) VisitExplainBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type FinalizeBillRequestObject struct {
+	BillPath BillPath `json:"bill"`
+}
+
+type FinalizeBillResponseObject interface {
+	VisitFinalizeBillResponse(ctx *fiber.Ctx) error
+}
+
+type FinalizeBill200JSONResponse Bill
+
+func (response FinalizeBill200JSONResponse) VisitFinalizeBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type FinalizeBilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response FinalizeBilldefaultApplicationProblemPlusJSONResponse) VisitFinalizeBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type PayBillRequestObject struct {
+	BillPath BillPath `json:"bill"`
+	Body     *PayBillJSONRequestBody
+}
+
+type PayBillResponseObject interface {
+	VisitPayBillResponse(ctx *fiber.Ctx) error
+}
+
+type PayBill200JSONResponse Bill
+
+func (response PayBill200JSONResponse) VisitPayBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type PayBilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PayBilldefaultApplicationProblemPlusJSONResponse) VisitPayBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type RecomputeBillRequestObject struct {
+	BillPath BillPath `json:"bill"`
+}
+
+type RecomputeBillResponseObject interface {
+	VisitRecomputeBillResponse(ctx *fiber.Ctx) error
+}
+
+type RecomputeBill200JSONResponse Recomputation
+
+func (response RecomputeBill200JSONResponse) VisitRecomputeBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type RecomputeBilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecomputeBilldefaultApplicationProblemPlusJSONResponse) VisitRecomputeBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type RerateBillRequestObject struct {
+	BillPath BillPath `json:"bill"`
+	Body     *RerateBillJSONRequestBody
+}
+
+type RerateBillResponseObject interface {
+	VisitRerateBillResponse(ctx *fiber.Ctx) error
+}
+
+type RerateBill200JSONResponse Rerating
+
+func (response RerateBill200JSONResponse) VisitRerateBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type RerateBilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RerateBilldefaultApplicationProblemPlusJSONResponse) VisitRerateBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type ListReratingsRequestObject struct {
+	BillPath BillPath `json:"bill"`
+}
+
+type ListReratingsResponseObject interface {
+	VisitListReratingsResponse(ctx *fiber.Ctx) error
+}
+
+type ListReratings200JSONResponse ReratingPage
+
+func (response ListReratings200JSONResponse) VisitListReratingsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type ListReratingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReratingsdefaultApplicationProblemPlusJSONResponse) VisitListReratingsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type VoidBillRequestObject struct {
+	BillPath BillPath `json:"bill"`
+	Body     *VoidBillJSONRequestBody
+}
+
+type VoidBillResponseObject interface {
+	VisitVoidBillResponse(ctx *fiber.Ctx) error
+}
+
+type VoidBill200JSONResponse Bill
+
+func (response VoidBill200JSONResponse) VisitVoidBillResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type VoidBilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidBilldefaultApplicationProblemPlusJSONResponse) VisitVoidBillResponse(ctx *fiber.Ctx) error {
 	ctx.Response().Header.Set("Content-Type", "application/problem+json")
 	ctx.Status(response.StatusCode)
 
@@ -1990,6 +3327,93 @@ type ListBillsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListBillsdefaultApplicationProblemPlusJSONResponse) VisitListBillsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type StartBillRunRequestObject struct {
+	Body *StartBillRunJSONRequestBody
+}
+
+type StartBillRunResponseObject interface {
+	VisitStartBillRunResponse(ctx *fiber.Ctx) error
+}
+
+type StartBillRun202JSONResponse BillRun
+
+func (response StartBillRun202JSONResponse) VisitStartBillRunResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(202)
+
+	return ctx.JSON(&response)
+}
+
+type StartBillRundefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartBillRundefaultApplicationProblemPlusJSONResponse) VisitStartBillRunResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type ListBillRunsRequestObject struct {
+	Params ListBillRunsParams
+}
+
+type ListBillRunsResponseObject interface {
+	VisitListBillRunsResponse(ctx *fiber.Ctx) error
+}
+
+type ListBillRuns200JSONResponse BillRunPage
+
+func (response ListBillRuns200JSONResponse) VisitListBillRunsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type ListBillRunsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBillRunsdefaultApplicationProblemPlusJSONResponse) VisitListBillRunsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type GetBillRunRequestObject struct {
+	Run string `json:"run"`
+}
+
+type GetBillRunResponseObject interface {
+	VisitGetBillRunResponse(ctx *fiber.Ctx) error
+}
+
+type GetBillRun200JSONResponse BillRun
+
+func (response GetBillRun200JSONResponse) VisitGetBillRunResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type GetBillRundefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBillRundefaultApplicationProblemPlusJSONResponse) VisitGetBillRunResponse(ctx *fiber.Ctx) error {
 	ctx.Response().Header.Set("Content-Type", "application/problem+json")
 	ctx.Status(response.StatusCode)
 
@@ -2106,6 +3530,35 @@ func (response GetHealth503JSONResponse) VisitGetHealthResponse(ctx *fiber.Ctx) 
 	ctx.Status(503)
 
 	return ctx.JSON(&response)
+}
+
+type ListRejectionsRequestObject struct {
+	Params ListRejectionsParams
+}
+
+type ListRejectionsResponseObject interface {
+	VisitListRejectionsResponse(ctx *fiber.Ctx) error
+}
+
+type ListRejections200JSONResponse Rejections
+
+func (response ListRejections200JSONResponse) VisitListRejectionsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type ListRejectionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRejectionsdefaultApplicationProblemPlusJSONResponse) VisitListRejectionsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
 }
 
 type ListKeysRequestObject struct {
@@ -2427,6 +3880,35 @@ func (response ListPlanVersionsdefaultApplicationProblemPlusJSONResponse) VisitL
 	return ctx.JSON(&response.Body)
 }
 
+type SimulateRequestObject struct {
+	Body *SimulateJSONRequestBody
+}
+
+type SimulateResponseObject interface {
+	VisitSimulateResponse(ctx *fiber.Ctx) error
+}
+
+type Simulate200JSONResponse Simulation
+
+func (response Simulate200JSONResponse) VisitSimulateResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type SimulatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SimulatedefaultApplicationProblemPlusJSONResponse) VisitSimulateResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
 type ListServicesRequestObject struct {
 	Params ListServicesParams
 }
@@ -2602,6 +4084,65 @@ func (response UpdateTenantdefaultApplicationProblemPlusJSONResponse) VisitUpdat
 	return ctx.JSON(&response.Body)
 }
 
+type ListPlanAssignmentsRequestObject struct {
+	TenantPath TenantPath `json:"tenant"`
+}
+
+type ListPlanAssignmentsResponseObject interface {
+	VisitListPlanAssignmentsResponse(ctx *fiber.Ctx) error
+}
+
+type ListPlanAssignments200JSONResponse PlanAssignmentPage
+
+func (response ListPlanAssignments200JSONResponse) VisitListPlanAssignmentsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type ListPlanAssignmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPlanAssignmentsdefaultApplicationProblemPlusJSONResponse) VisitListPlanAssignmentsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type AssignPlanRequestObject struct {
+	TenantPath TenantPath `json:"tenant"`
+	Body       *AssignPlanJSONRequestBody
+}
+
+type AssignPlanResponseObject interface {
+	VisitAssignPlanResponse(ctx *fiber.Ctx) error
+}
+
+type AssignPlan201JSONResponse PlanAssignment
+
+func (response AssignPlan201JSONResponse) VisitAssignPlanResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(201)
+
+	return ctx.JSON(&response)
+}
+
+type AssignPlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AssignPlandefaultApplicationProblemPlusJSONResponse) VisitAssignPlanResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
 type ListUsageRequestObject struct {
 	Params ListUsageParams
 }
@@ -2695,15 +4236,54 @@ func (response GetDashboarddefaultApplicationProblemPlusJSONResponse) VisitGetDa
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListAllBills List bills of all tenants in your reach, the newest period first
+	// (GET /api/v1/billing/bills)
+	ListAllBills(ctx context.Context, request ListAllBillsRequestObject) (ListAllBillsResponseObject, error)
 	// GetBill Get a bill
 	// (GET /api/v1/billing/bills/{bill})
 	GetBill(ctx context.Context, request GetBillRequestObject) (GetBillResponseObject, error)
+	// ListCreditNotes List the credit notes of a bill
+	// (GET /api/v1/billing/bills/{bill}/credit-notes)
+	ListCreditNotes(ctx context.Context, request ListCreditNotesRequestObject) (ListCreditNotesResponseObject, error)
+	// CreateCreditNote Take an amount of an issued bill back
+	// (POST /api/v1/billing/bills/{bill}/credit-notes)
+	CreateCreditNote(ctx context.Context, request CreateCreditNoteRequestObject) (CreateCreditNoteResponseObject, error)
+	// ExplainBill Explain every line of a bill
+	// (GET /api/v1/billing/bills/{bill}/explain)
+	ExplainBill(ctx context.Context, request ExplainBillRequestObject) (ExplainBillResponseObject, error)
+	// FinalizeBill Make a draft final
+	// (POST /api/v1/billing/bills/{bill}/finalize)
+	FinalizeBill(ctx context.Context, request FinalizeBillRequestObject) (FinalizeBillResponseObject, error)
+	// PayBill Record that a final bill was paid
+	// (POST /api/v1/billing/bills/{bill}/pay)
+	PayBill(ctx context.Context, request PayBillRequestObject) (PayBillResponseObject, error)
+	// RecomputeBill Compute a bill again and compare
+	// (POST /api/v1/billing/bills/{bill}/recompute)
+	RecomputeBill(ctx context.Context, request RecomputeBillRequestObject) (RecomputeBillResponseObject, error)
+	// RerateBill Price an issued bill by other versions of plans
+	// (POST /api/v1/billing/bills/{bill}/rerate)
+	RerateBill(ctx context.Context, request RerateBillRequestObject) (RerateBillResponseObject, error)
+	// ListReratings List the re-ratings of a bill, the oldest first
+	// (GET /api/v1/billing/bills/{bill}/reratings)
+	ListReratings(ctx context.Context, request ListReratingsRequestObject) (ListReratingsResponseObject, error)
+	// VoidBill Make a draft or final bill void
+	// (POST /api/v1/billing/bills/{bill}/void)
+	VoidBill(ctx context.Context, request VoidBillRequestObject) (VoidBillResponseObject, error)
 	// CalculateBill Compute and store the draft bill of a period
 	// (POST /api/v1/billing/calculate)
 	CalculateBill(ctx context.Context, request CalculateBillRequestObject) (CalculateBillResponseObject, error)
 	// ListBills List the bills of a tenant, the newest period first
 	// (GET /api/v1/billing/reports/{tenant})
 	ListBills(ctx context.Context, request ListBillsRequestObject) (ListBillsResponseObject, error)
+	// StartBillRun Make the bills of all tenants for a month
+	// (POST /api/v1/billing/run)
+	StartBillRun(ctx context.Context, request StartBillRunRequestObject) (StartBillRunResponseObject, error)
+	// ListBillRuns List bill runs, the newest first
+	// (GET /api/v1/billing/runs)
+	ListBillRuns(ctx context.Context, request ListBillRunsRequestObject) (ListBillRunsResponseObject, error)
+	// GetBillRun How far a bill run is, and whom it has parked
+	// (GET /api/v1/billing/runs/{run})
+	GetBillRun(ctx context.Context, request GetBillRunRequestObject) (GetBillRunResponseObject, error)
 	// GetCosts The cost catalogue in force
 	// (GET /api/v1/costs)
 	GetCosts(ctx context.Context, request GetCostsRequestObject) (GetCostsResponseObject, error)
@@ -2716,6 +4296,9 @@ type StrictServerInterface interface {
 	// GetHealth Whether the server works, part by part
 	// (GET /api/v1/health)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
+	// ListRejections List how many samples were refused, and why
+	// (GET /api/v1/ingest/rejections)
+	ListRejections(ctx context.Context, request ListRejectionsRequestObject) (ListRejectionsResponseObject, error)
 	// ListKeys List API keys, without their secrets
 	// (GET /api/v1/keys)
 	ListKeys(ctx context.Context, request ListKeysRequestObject) (ListKeysResponseObject, error)
@@ -2749,6 +4332,9 @@ type StrictServerInterface interface {
 	// ListPlanVersions List all versions of a plan, the newest first
 	// (GET /api/v1/pricing/plans/{plan}/versions)
 	ListPlanVersions(ctx context.Context, request ListPlanVersionsRequestObject) (ListPlanVersionsResponseObject, error)
+	// Simulate Price usage by several plans, side by side
+	// (POST /api/v1/pricing/simulate)
+	Simulate(ctx context.Context, request SimulateRequestObject) (SimulateResponseObject, error)
 	// ListServices List services
 	// (GET /api/v1/services)
 	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
@@ -2767,6 +4353,12 @@ type StrictServerInterface interface {
 	// UpdateTenant Change a tenant
 	// (PATCH /api/v1/tenants/{tenant})
 	UpdateTenant(ctx context.Context, request UpdateTenantRequestObject) (UpdateTenantResponseObject, error)
+	// ListPlanAssignments List which plan prices a tenant from which day on
+	// (GET /api/v1/tenants/{tenant}/plans)
+	ListPlanAssignments(ctx context.Context, request ListPlanAssignmentsRequestObject) (ListPlanAssignmentsResponseObject, error)
+	// AssignPlan Have a plan price a tenant from a day on
+	// (POST /api/v1/tenants/{tenant}/plans)
+	AssignPlan(ctx context.Context, request AssignPlanRequestObject) (AssignPlanResponseObject, error)
 	// ListUsage List windows of usage
 	// (GET /api/v1/usage)
 	ListUsage(ctx context.Context, request ListUsageRequestObject) (ListUsageResponseObject, error)
@@ -2793,11 +4385,38 @@ type strictHandler struct {
 // middleware; keep it in sync with fibermiddleware.ValidatedBodyLocalsKey.
 const validatedBodyLocalsKey = "x-oapi-codegen-validated-body"
 
+// ListAllBills operation middleware
+func (sh *strictHandler) ListAllBills(ctx *fiber.Ctx, params ListAllBillsParams) error {
+	var request ListAllBillsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAllBills(ctx.UserContext(), request.(ListAllBillsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAllBills")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAllBillsResponseObject); ok {
+		if err := validResponse.VisitListAllBillsResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetBill operation middleware
-func (sh *strictHandler) GetBill(ctx *fiber.Ctx, bill string) error {
+func (sh *strictHandler) GetBill(ctx *fiber.Ctx, billPath BillPath) error {
 	var request GetBillRequestObject
 
-	request.Bill = bill
+	request.BillPath = billPath
 
 	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
 		return sh.ssi.GetBill(ctx.UserContext(), request.(GetBillRequestObject))
@@ -2812,6 +4431,305 @@ func (sh *strictHandler) GetBill(ctx *fiber.Ctx, bill string) error {
 		return err
 	} else if validResponse, ok := response.(GetBillResponseObject); ok {
 		if err := validResponse.VisitGetBillResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCreditNotes operation middleware
+func (sh *strictHandler) ListCreditNotes(ctx *fiber.Ctx, billPath BillPath) error {
+	var request ListCreditNotesRequestObject
+
+	request.BillPath = billPath
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCreditNotes(ctx.UserContext(), request.(ListCreditNotesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCreditNotes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCreditNotesResponseObject); ok {
+		if err := validResponse.VisitListCreditNotesResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCreditNote operation middleware
+func (sh *strictHandler) CreateCreditNote(ctx *fiber.Ctx, billPath BillPath) error {
+	var request CreateCreditNoteRequestObject
+
+	request.BillPath = billPath
+
+	var body CreateCreditNoteJSONRequestBody
+	var err error
+	// The validation middleware stores the value a kin-openapi validator
+	// validated in the Fiber context. Bind that value, matching member
+	// names exactly, so the handler receives what was validated instead
+	// of a second, case-insensitive decode.
+	if v := ctx.Locals(validatedBodyLocalsKey); v == nil || runtime.BindJSONValue(v, &body) != nil {
+		err = ctx.BodyParser(&body)
+	}
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, err.Error())
+	}
+	request.Body = &body
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCreditNote(ctx.UserContext(), request.(CreateCreditNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCreditNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCreditNoteResponseObject); ok {
+		if err := validResponse.VisitCreateCreditNoteResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExplainBill operation middleware
+func (sh *strictHandler) ExplainBill(ctx *fiber.Ctx, billPath BillPath) error {
+	var request ExplainBillRequestObject
+
+	request.BillPath = billPath
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.ExplainBill(ctx.UserContext(), request.(ExplainBillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExplainBill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExplainBillResponseObject); ok {
+		if err := validResponse.VisitExplainBillResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FinalizeBill operation middleware
+func (sh *strictHandler) FinalizeBill(ctx *fiber.Ctx, billPath BillPath) error {
+	var request FinalizeBillRequestObject
+
+	request.BillPath = billPath
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.FinalizeBill(ctx.UserContext(), request.(FinalizeBillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FinalizeBill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FinalizeBillResponseObject); ok {
+		if err := validResponse.VisitFinalizeBillResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PayBill operation middleware
+func (sh *strictHandler) PayBill(ctx *fiber.Ctx, billPath BillPath) error {
+	var request PayBillRequestObject
+
+	request.BillPath = billPath
+
+	var body PayBillJSONRequestBody
+	var err error
+	// The validation middleware stores the value a kin-openapi validator
+	// validated in the Fiber context. Bind that value, matching member
+	// names exactly, so the handler receives what was validated instead
+	// of a second, case-insensitive decode.
+	if v := ctx.Locals(validatedBodyLocalsKey); v == nil || runtime.BindJSONValue(v, &body) != nil {
+		err = ctx.BodyParser(&body)
+	}
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, err.Error())
+	}
+	request.Body = &body
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.PayBill(ctx.UserContext(), request.(PayBillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PayBill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PayBillResponseObject); ok {
+		if err := validResponse.VisitPayBillResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecomputeBill operation middleware
+func (sh *strictHandler) RecomputeBill(ctx *fiber.Ctx, billPath BillPath) error {
+	var request RecomputeBillRequestObject
+
+	request.BillPath = billPath
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.RecomputeBill(ctx.UserContext(), request.(RecomputeBillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecomputeBill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecomputeBillResponseObject); ok {
+		if err := validResponse.VisitRecomputeBillResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RerateBill operation middleware
+func (sh *strictHandler) RerateBill(ctx *fiber.Ctx, billPath BillPath) error {
+	var request RerateBillRequestObject
+
+	request.BillPath = billPath
+
+	var body RerateBillJSONRequestBody
+	var err error
+	// The validation middleware stores the value a kin-openapi validator
+	// validated in the Fiber context. Bind that value, matching member
+	// names exactly, so the handler receives what was validated instead
+	// of a second, case-insensitive decode.
+	if v := ctx.Locals(validatedBodyLocalsKey); v == nil || runtime.BindJSONValue(v, &body) != nil {
+		err = ctx.BodyParser(&body)
+	}
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, err.Error())
+	}
+	request.Body = &body
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.RerateBill(ctx.UserContext(), request.(RerateBillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RerateBill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RerateBillResponseObject); ok {
+		if err := validResponse.VisitRerateBillResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListReratings operation middleware
+func (sh *strictHandler) ListReratings(ctx *fiber.Ctx, billPath BillPath) error {
+	var request ListReratingsRequestObject
+
+	request.BillPath = billPath
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReratings(ctx.UserContext(), request.(ListReratingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReratings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListReratingsResponseObject); ok {
+		if err := validResponse.VisitListReratingsResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidBill operation middleware
+func (sh *strictHandler) VoidBill(ctx *fiber.Ctx, billPath BillPath) error {
+	var request VoidBillRequestObject
+
+	request.BillPath = billPath
+
+	var body VoidBillJSONRequestBody
+	var err error
+	// The validation middleware stores the value a kin-openapi validator
+	// validated in the Fiber context. Bind that value, matching member
+	// names exactly, so the handler receives what was validated instead
+	// of a second, case-insensitive decode.
+	if v := ctx.Locals(validatedBodyLocalsKey); v == nil || runtime.BindJSONValue(v, &body) != nil {
+		err = ctx.BodyParser(&body)
+	}
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, err.Error())
+	}
+	request.Body = &body
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidBill(ctx.UserContext(), request.(VoidBillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidBill")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidBillResponseObject); ok {
+		if err := validResponse.VisitVoidBillResponse(ctx); err != nil {
 			return err
 		}
 	} else if response != nil {
@@ -2879,6 +4797,99 @@ func (sh *strictHandler) ListBills(ctx *fiber.Ctx, tenantPath TenantPath, params
 		return err
 	} else if validResponse, ok := response.(ListBillsResponseObject); ok {
 		if err := validResponse.VisitListBillsResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartBillRun operation middleware
+func (sh *strictHandler) StartBillRun(ctx *fiber.Ctx) error {
+	var request StartBillRunRequestObject
+
+	var body StartBillRunJSONRequestBody
+	var err error
+	// The validation middleware stores the value a kin-openapi validator
+	// validated in the Fiber context. Bind that value, matching member
+	// names exactly, so the handler receives what was validated instead
+	// of a second, case-insensitive decode.
+	if v := ctx.Locals(validatedBodyLocalsKey); v == nil || runtime.BindJSONValue(v, &body) != nil {
+		err = ctx.BodyParser(&body)
+	}
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, err.Error())
+	}
+	request.Body = &body
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.StartBillRun(ctx.UserContext(), request.(StartBillRunRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartBillRun")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartBillRunResponseObject); ok {
+		if err := validResponse.VisitStartBillRunResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBillRuns operation middleware
+func (sh *strictHandler) ListBillRuns(ctx *fiber.Ctx, params ListBillRunsParams) error {
+	var request ListBillRunsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBillRuns(ctx.UserContext(), request.(ListBillRunsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBillRuns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBillRunsResponseObject); ok {
+		if err := validResponse.VisitListBillRunsResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBillRun operation middleware
+func (sh *strictHandler) GetBillRun(ctx *fiber.Ctx, run string) error {
+	var request GetBillRunRequestObject
+
+	request.Run = run
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBillRun(ctx.UserContext(), request.(GetBillRunRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBillRun")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBillRunResponseObject); ok {
+		if err := validResponse.VisitGetBillRunResponse(ctx); err != nil {
 			return err
 		}
 	} else if response != nil {
@@ -2996,6 +5007,33 @@ func (sh *strictHandler) GetHealth(ctx *fiber.Ctx) error {
 		return err
 	} else if validResponse, ok := response.(GetHealthResponseObject); ok {
 		if err := validResponse.VisitGetHealthResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListRejections operation middleware
+func (sh *strictHandler) ListRejections(ctx *fiber.Ctx, params ListRejectionsParams) error {
+	var request ListRejectionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRejections(ctx.UserContext(), request.(ListRejectionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRejections")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRejectionsResponseObject); ok {
+		if err := validResponse.VisitListRejectionsResponse(ctx); err != nil {
 			return err
 		}
 	} else if response != nil {
@@ -3337,6 +5375,45 @@ func (sh *strictHandler) ListPlanVersions(ctx *fiber.Ctx, planPath PlanPath) err
 	return nil
 }
 
+// Simulate operation middleware
+func (sh *strictHandler) Simulate(ctx *fiber.Ctx) error {
+	var request SimulateRequestObject
+
+	var body SimulateJSONRequestBody
+	var err error
+	// The validation middleware stores the value a kin-openapi validator
+	// validated in the Fiber context. Bind that value, matching member
+	// names exactly, so the handler receives what was validated instead
+	// of a second, case-insensitive decode.
+	if v := ctx.Locals(validatedBodyLocalsKey); v == nil || runtime.BindJSONValue(v, &body) != nil {
+		err = ctx.BodyParser(&body)
+	}
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, err.Error())
+	}
+	request.Body = &body
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.Simulate(ctx.UserContext(), request.(SimulateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Simulate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SimulateResponseObject); ok {
+		if err := validResponse.VisitSimulateResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListServices operation middleware
 func (sh *strictHandler) ListServices(ctx *fiber.Ctx, params ListServicesParams) error {
 	var request ListServicesRequestObject
@@ -3529,6 +5606,74 @@ func (sh *strictHandler) UpdateTenant(ctx *fiber.Ctx, tenantPath TenantPath) err
 		return err
 	} else if validResponse, ok := response.(UpdateTenantResponseObject); ok {
 		if err := validResponse.VisitUpdateTenantResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPlanAssignments operation middleware
+func (sh *strictHandler) ListPlanAssignments(ctx *fiber.Ctx, tenantPath TenantPath) error {
+	var request ListPlanAssignmentsRequestObject
+
+	request.TenantPath = tenantPath
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPlanAssignments(ctx.UserContext(), request.(ListPlanAssignmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPlanAssignments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPlanAssignmentsResponseObject); ok {
+		if err := validResponse.VisitListPlanAssignmentsResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssignPlan operation middleware
+func (sh *strictHandler) AssignPlan(ctx *fiber.Ctx, tenantPath TenantPath) error {
+	var request AssignPlanRequestObject
+
+	request.TenantPath = tenantPath
+
+	var body AssignPlanJSONRequestBody
+	var err error
+	// The validation middleware stores the value a kin-openapi validator
+	// validated in the Fiber context. Bind that value, matching member
+	// names exactly, so the handler receives what was validated instead
+	// of a second, case-insensitive decode.
+	if v := ctx.Locals(validatedBodyLocalsKey); v == nil || runtime.BindJSONValue(v, &body) != nil {
+		err = ctx.BodyParser(&body)
+	}
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, err.Error())
+	}
+	request.Body = &body
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.AssignPlan(ctx.UserContext(), request.(AssignPlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssignPlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssignPlanResponseObject); ok {
+		if err := validResponse.VisitAssignPlanResponse(ctx); err != nil {
 			return err
 		}
 	} else if response != nil {

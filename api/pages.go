@@ -12,6 +12,7 @@ import (
 	"invoq"
 	"invoq/access"
 	"invoq/dashboards"
+	"invoq/postgres"
 )
 
 // sessionCookie carries the signed session of a browser.
@@ -160,7 +161,9 @@ func (s *Server) tenantPage(c *fiber.Ctx) error {
 	}
 	d := dashboards.TenantData{Month: m, Now: now}
 	if id.Role.May(access.ReadBills) {
-		if d.Bills, err = s.DB.ListBills(ctx, id.Scope(), m.Tenant.ID, invoq.Page{Limit: latestBills}); err != nil {
+		d.Bills, err = s.DB.ListBills(ctx, id.Scope(), postgres.BillFilter{Tenant: m.Tenant.ID},
+			invoq.Page{Limit: latestBills})
+		if err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"invoq"
 	"invoq/pricing"
@@ -65,6 +66,9 @@ func (s *Server) ChangePlan(
 	}
 	p, err := s.DB.ChangePlan(ctx, scope(ctx), invoq.PlanID(r.PlanPath), string(identity(ctx).KeyID),
 		func(p *invoq.Plan) error {
+			if to.EffectiveFrom == "" {
+				to.EffectiveFrom = invoq.DateOf(s.Now(), time.UTC)
+			}
 			*p = to
 			return nil
 		})
@@ -82,7 +86,7 @@ func (s *Server) RetirePlan(
 ) (RetirePlanResponseObject, error) {
 	p, err := s.DB.ChangePlan(ctx, scope(ctx), invoq.PlanID(r.PlanPath), string(identity(ctx).KeyID),
 		func(p *invoq.Plan) error {
-			p.Active = false
+			p.Active, p.EffectiveFrom, p.Reason = false, invoq.DateOf(s.Now(), time.UTC), "retired"
 			return nil
 		})
 	if err != nil {
@@ -112,7 +116,16 @@ type flat struct {
 
 // planOf reads a plan from either form, or both for different meters.
 func (s *Server) planOf(ctx context.Context, b NewPlan) (invoq.Plan, error) {
-	p := invoq.Plan{Name: b.Name, Currency: invoq.Currency(b.Currency), Active: derefOr(b.Active, true)}
+	p := invoq.Plan{
+		Name: b.Name, Currency: invoq.Currency(b.Currency), Active: derefOr(b.Active, true),
+		MinimumPerMonth: deref(b.MinimumPerMonth), Reason: deref(b.Reason),
+	}
+	if day := deref(b.EffectiveFrom); day != "" {
+		var err error
+		if p.EffectiveFrom, err = invoq.ParseDate(day); err != nil {
+			return p, err
+		}
+	}
 	if deref(b.TenantID) != "" {
 		t, err := s.DB.FindTenant(ctx, scope(ctx), *b.TenantID)
 		if err != nil {
@@ -181,6 +194,10 @@ func planJSON(p invoq.Plan) (Plan, error) {
 	out := Plan{
 		ID: string(p.ID), Version: p.Version, Name: p.Name, TenantID: optional(string(p.TenantID)),
 		Currency: string(p.Currency), Active: p.Active, CreatedAt: p.CreatedAt, Rates: []Rate{},
+		EffectiveFrom: optional(string(p.EffectiveFrom)), CreatedBy: optional(p.CreatedBy), Reason: optional(p.Reason),
+	}
+	if !p.MinimumPerMonth.IsZero() {
+		out.MinimumPerMonth = &p.MinimumPerMonth
 	}
 	for _, r := range p.Rates {
 		raw, err := json.Marshal(r)

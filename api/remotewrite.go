@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -24,16 +26,37 @@ func (s *Server) remoteWrite(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Receiver.RemoteWrite(c.UserContext(), ingest.Request{
+	res, err := s.Receiver.RemoteWrite(c.UserContext(), ingest.Request{
 		ContentType:     c.Get(fiber.HeaderContentType),
 		ContentEncoding: c.Get(fiber.HeaderContentEncoding),
 		Body:            body,
 		Scope:           sc,
+		OnlyInvalid:     sendsAgain(c.Get(fiber.HeaderUserAgent)),
 	})
+	if res.Protocol == ingest.RemoteWrite2 {
+		setWritten(c, res.Written)
+	}
 	if err != nil {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// setWritten tells a sender of 2.0 what was stored; without these headers it
+// takes the answer for one of 1.0.
+func setWritten(c *fiber.Ctx, n ingest.Counts) {
+	const prefix = "X-Prometheus-Remote-Write-"
+	c.Set(prefix+"Samples-Written", strconv.Itoa(n.Samples))
+	c.Set(prefix+"Histograms-Written", strconv.Itoa(n.Histograms))
+	c.Set(prefix+"Exemplars-Written", strconv.Itoa(n.Exemplars))
+}
+
+// sendsAgain reports whether the sender drops what is refused with 400 alone,
+// and sends it again for ever when the status is another: its queue would stop
+// at the first sample that no retry can help.
+func sendsAgain(userAgent string) bool {
+	return strings.HasPrefix(strings.ToLower(userAgent), "vmagent") ||
+		strings.HasPrefix(strings.ToLower(userAgent), "victoriametrics")
 }
 
 // ingestScope says whose samples a request carries: the key's tenant, or, for a

@@ -20,6 +20,7 @@ func (s *Server) routes() {
 
 	// Samples in.
 	app.Post("/api/v1/write", s.may(access.WriteSamples, s.remoteWrite))
+	app.Post("/api/v1/otlp/v1/metrics", inForm(formOTLP, s.may(access.WriteSamples, s.otlpMetrics)))
 
 	// Events in, and out to an outside consumer.
 	app.Post("/metrics/collect", s.may(access.WriteSamples, s.takeEvents))
@@ -29,17 +30,22 @@ func (s *Server) routes() {
 
 	// Samples out: the Prometheus HTTP API.
 	for path, h := range map[string]fiber.Handler{
-		"/api/v1/query":       s.promQuery,
-		"/api/v1/query_range": s.promQueryRange,
-		"/api/v1/series":      s.promSeries,
-		"/api/v1/labels":      s.promLabels,
+		"/api/v1/query":           s.promQuery,
+		"/api/v1/query_range":     s.promQueryRange,
+		"/api/v1/query_exemplars": s.promQueryExemplars,
+		"/api/v1/format_query":    s.promFormatQuery,
+		"/api/v1/series":          s.promSeries,
+		"/api/v1/labels":          s.promLabels,
 	} {
 		app.Get(path, s.mayProm(h))
 		app.Post(path, s.mayProm(h))
 	}
 	app.Get("/api/v1/label/:name/values", s.mayProm(s.promLabelValues))
 	app.Get("/api/v1/metadata", s.mayProm(s.promMetadata))
+	app.Get("/api/v1/rules", s.mayProm(s.promRules))
+	app.Get("/api/v1/alerts", s.mayProm(s.promAlerts))
 	app.Get("/api/v1/status/buildinfo", s.mayProm(s.promBuildInfo))
+	app.Post("/api/v1/read", s.mayProm(s.remoteRead))
 
 	// The contract, and its documentation.
 	app.Get("/openapi.yaml", s.open(s.openAPI))

@@ -17,11 +17,15 @@ import (
 // beside are the routes that are not in the contract, with what guards them.
 var beside = map[string]access.Permission{
 	"GET /healthz": access.Public, "GET /readyz": access.Public, "GET /metrics": access.Public,
-	"POST /api/v1/write":    access.WriteSamples,
+	"POST /api/v1/write": access.WriteSamples, "POST /api/v1/otlp/v1/metrics": access.WriteSamples,
 	"POST /metrics/collect": access.WriteSamples, "POST /api/v1/metrics/ingest": access.WriteSamples,
 	"POST /api/v1/usage": access.WriteSamples, "POST /metrics/pop": access.Operate,
 	"GET /api/v1/query": access.ReadSamples, "POST /api/v1/query": access.ReadSamples,
 	"GET /api/v1/query_range": access.ReadSamples, "POST /api/v1/query_range": access.ReadSamples,
+	"GET /api/v1/query_exemplars": access.ReadSamples, "POST /api/v1/query_exemplars": access.ReadSamples,
+	"GET /api/v1/format_query": access.ReadSamples, "POST /api/v1/format_query": access.ReadSamples,
+	"GET /api/v1/rules": access.ReadSamples, "GET /api/v1/alerts": access.ReadSamples,
+	"POST /api/v1/read":  access.ReadSamples,
 	"GET /api/v1/series": access.ReadSamples, "POST /api/v1/series": access.ReadSamples,
 	"GET /api/v1/labels": access.ReadSamples, "POST /api/v1/labels": access.ReadSamples,
 	"GET /api/v1/label/{name}/values": access.ReadSamples,

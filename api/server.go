@@ -18,6 +18,7 @@ import (
 	"invoq/dashboards"
 	"invoq/ingest"
 	"invoq/ingest/events"
+	"invoq/ingest/otlp"
 	"invoq/metering"
 	"invoq/postgres"
 	"invoq/queue"
@@ -43,6 +44,7 @@ type Parts struct {
 	Sessions   *access.Sessions
 	Pepper     []byte // what keys are hashed with
 	Receiver   *ingest.Receiver
+	OTLP       *otlp.Handler // over Receiver
 	Tenancy    ingest.Tenancy
 	Events     *events.Intake
 	Queue      *queue.Queue
@@ -51,9 +53,12 @@ type Parts struct {
 	Queries    *tsdb.Queries
 	Aggregator *metering.Aggregator
 	Biller     *billing.Biller
-	Overviews  *billing.Overviews // somebody else is in its Run
-	Pages      *dashboards.Pages
-	Metrics    *metrics.Set
+	Office     *billing.Office
+	// StartRuns has bill runs worked on once the transaction is committed.
+	StartRuns func(context.Context, postgres.Tx) error
+	Overviews *billing.Overviews // somebody else is in its Run
+	Pages     *dashboards.Pages
+	Metrics   *metrics.Set
 	// Gatherers are further sources for /metrics.
 	Gatherers prometheus.Gatherers
 	Log       *slog.Logger

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
@@ -21,7 +22,9 @@ import (
 	"invoq/dashboards"
 	"invoq/ingest"
 	"invoq/ingest/events"
+	"invoq/ingest/otlp"
 	"invoq/internal/pgtest"
+	"invoq/jobs"
 	"invoq/ledger"
 	"invoq/metering"
 	"invoq/postgres"
@@ -59,6 +62,7 @@ type running struct {
 	owner  string // the owner's key
 	pepper []byte
 	client *http.Client
+	jobs   *jobs.Runner // not started
 }
 
 func serve(t testing.TB) *running {
@@ -92,6 +96,7 @@ func serve(t testing.TB) *running {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	t.Cleanup(r.client.CloseIdleConnections)
+	receiver := ingest.NewReceiver(store.Writer(), ingest.DefaultLimits(), set)
 	ring := access.NewKeyring(db, r.pepper, time.Now)
 	overviews := billing.NewOverviews(db, cfg.Lateness, log, time.Now)
 	go func() { _ = overviews.Run(t.Context()) }()
@@ -102,12 +107,24 @@ func serve(t testing.TB) *running {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { waiting.Close() })
+	runs := billing.NewRunner(db, billing.RunConfig{}, log, time.Now)
+	runner, err := jobs.New(db.Pool(), log, jobs.Periodic{
+		Name: "bill-runs", Every: time.Hour, Timeout: time.Minute,
+		Run: func(ctx context.Context, _ time.Time) error { return runs.Resume(ctx) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.server, err = New(Parts{
 		Events: events.New(waiting, ledger.NewMemory(db), log, time.Now, set), Queue: waiting,
-		Costs: billing.NewCosts(db, time.Now),
-		DB:    db, Keyring: ring, Sessions: access.NewSessions(ring, []byte("cookies"), time.Now), Pepper: r.pepper,
-		Receiver: ingest.NewReceiver(store.Writer(), ingest.DefaultLimits(), set),
-		Store:    store, Queries: tsdb.NewQueries(store, tsdb.DefaultQueryLimits(), log),
+		Costs:  billing.NewCosts(db, time.Now),
+		Office: billing.NewOffice(db, 2*time.Hour, time.Now),
+		StartRuns: func(ctx context.Context, tx pgx.Tx) error {
+			return runner.Soon(ctx, tx, "bill-runs", time.Now())
+		},
+		DB: db, Keyring: ring, Sessions: access.NewSessions(ring, []byte("cookies"), time.Now), Pepper: r.pepper,
+		Receiver: receiver, OTLP: otlp.New(receiver, otlp.DefaultConfig()),
+		Store: store, Queries: tsdb.NewQueries(store, tsdb.DefaultQueryLimits(), log),
 		Aggregator: metering.New(metering.Config{}, store, db, profiles, log, set),
 		Biller:     billing.New(db), Overviews: overviews, Pages: pages, Metrics: set,
 		Gatherers: prometheus.Gatherers{store.Registry()}, Log: log, Now: time.Now, Version: "test",
@@ -115,6 +132,7 @@ func serve(t testing.TB) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.jobs = runner
 	r.owner = r.mint(access.Key{Name: "owner", Role: access.Owner})
 	r.listen()
 	return r
@@ -130,6 +148,8 @@ func (r *running) listen() {
 	r.url = "http://" + r.host
 	done := make(chan error, 1)
 	go func() { done <- r.server.Serve(l) }()
+	// A server that is shut down before it serves would serve for ever.
+	r.ask("", http.MethodGet, "/healthz", nil)
 	r.t.Cleanup(func() {
 		r.client.CloseIdleConnections()
 		if err := r.server.Shutdown(context.Background()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"invoq"
+	"invoq/postgres"
 	"invoq/pricing"
 )
 
@@ -72,8 +73,13 @@ func (s *Server) UpdateTenant(
 	if err != nil {
 		return nil, err
 	}
+	if zone := derefOr(r.Body.Timezone, t.Timezone); zone != t.Timezone {
+		if err := s.checkUnbilled(ctx, t); err != nil {
+			return nil, err
+		}
+		t.Timezone = zone
+	}
 	t.BillingEmail = derefOr(r.Body.BillingEmail, t.BillingEmail)
-	t.Timezone = derefOr(r.Body.Timezone, t.Timezone)
 	t.PlanID = invoq.PlanID(derefOr(r.Body.PlanID, string(t.PlanID)))
 	if err := s.checkTenant(ctx, t); err != nil {
 		return nil, err
@@ -82,6 +88,23 @@ func (s *Server) UpdateTenant(
 		return nil, err
 	}
 	return UpdateTenant200JSONResponse(tenantJSON(t)), nil
+}
+
+// checkUnbilled refuses another time zone for a tenant with an issued bill: the
+// next month would begin before or after the last one ended.
+func (s *Server) checkUnbilled(ctx context.Context, t invoq.Tenant) error {
+	for _, status := range []invoq.BillStatus{invoq.BillFinal, invoq.BillPaid} {
+		some, err := s.DB.ListBills(ctx, scope(ctx), postgres.BillFilter{Tenant: t.ID, Status: status},
+			invoq.Page{Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(some) > 0 {
+			return invoq.Errorf(invoq.KindConflict, "bill %s of the tenant was issued in the time zone %s, "+
+				"which stays: hours would be billed twice or never", some[0].Number, t.Timezone)
+		}
+	}
+	return nil
 }
 
 // checkTenant checks what is about to be stored, down to the plan's currency.

@@ -3,7 +3,6 @@ package billing
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"invoq"
@@ -11,23 +10,20 @@ import (
 	"invoq/pricing"
 )
 
-// Plans finds plans for a tenant.
-type Plans interface {
-	// FindPlan returns the newest version of a plan in scope, or KindNotFound.
-	FindPlan(ctx context.Context, s invoq.Scope, id invoq.PlanID) (invoq.Plan, error)
-	// PlansFor returns the active plans that may price a tenant, its own first,
-	// the newest of them first.
-	PlansFor(ctx context.Context, tenant invoq.TenantID) ([]invoq.Plan, error)
-}
-
 // Database is what bills are made from and kept in.
 type Database interface {
 	Plans
 	FindTenant(ctx context.Context, s invoq.Scope, idOrName string) (invoq.Tenant, error)
-	SumUsage(ctx context.Context, s invoq.Scope, f postgres.UsageFilter) ([]invoq.Usage, error)
+	// SumSpans returns the usage of each span, in their order.
+	SumSpans(ctx context.Context, s invoq.Scope, spans []postgres.Span) ([][]invoq.Usage, error)
 	SumUsageByDay(
 		ctx context.Context, s invoq.Scope, f postgres.UsageFilter, zone *time.Location,
 	) ([]postgres.DayUsage, error)
+	BillHistory(
+		ctx context.Context, s invoq.Scope, tenants []invoq.TenantID, after, until time.Time,
+	) (postgres.History, error)
+	// PutDraft stores a draft in place of the one of its period; KindConflict where
+	// the period's bill is issued.
 	PutDraft(ctx context.Context, s invoq.Scope, b invoq.Bill) (invoq.Bill, error)
 }
 
@@ -48,14 +44,12 @@ type Calculation struct {
 	Warnings []string
 }
 
-// Preview computes the bill of a tenant for a period and stores nothing. The
-// tenant is an id or a name. Errors are of KindNotFound for a tenant out of
-// scope and KindUnprocessable for a period or plan that cannot be billed.
+// Preview computes the bill of a tenant for a period, with the corrections of
+// earlier bills that are due, and stores nothing. The tenant is an id or a
+// name. Errors are of KindNotFound for a tenant out of scope and
+// KindUnprocessable for a period or plan that cannot be billed.
 func (b *Biller) Preview(
-	ctx context.Context,
-	s invoq.Scope,
-	tenant string,
-	period invoq.Interval,
+	ctx context.Context, s invoq.Scope, tenant string, period invoq.Interval,
 ) (Calculation, error) {
 	t, err := b.db.FindTenant(ctx, s, tenant)
 	if err != nil {
@@ -65,39 +59,20 @@ func (b *Biller) Preview(
 	if err != nil {
 		return Calculation{}, err
 	}
-	p := pricing.Period{Interval: period, Zone: zone}
-	if err := validate(p); err != nil {
-		return Calculation{}, err
-	}
-	plan, err := planOf(ctx, b.db, t)
+	// In UTC, as the canonical bytes say it.
+	period.Start, period.End = period.Start.UTC(), period.End.UTC()
+	o := order{tenant: t, period: pricing.Period{Interval: period, Zone: zone}}
+	w := workshop{db: b.db, scope: invoq.Only(t.ID), agreement: agreement{b.db, newSheets()}}
+	made, err := w.make(ctx, []order{o})
 	if err != nil {
 		return Calculation{}, err
 	}
-	usage, err := b.usage(ctx, t, p)
-	if err != nil {
-		return Calculation{}, err
-	}
-	st, err := pricing.Price(plan, p, usage.items)
-	if err != nil {
-		return Calculation{}, fmt.Errorf("price tenant %q: %w", t.Name, err)
-	}
-	return Calculation{
-		Bill: invoq.Bill{
-			TenantID: t.ID, Period: period, Timezone: t.Timezone, Currency: plan.Currency,
-			PlanID: plan.ID, PlanVersion: plan.Version, Status: invoq.BillDraft,
-			Lines: st.Lines, Total: st.Total,
-		},
-		Unpriced: st.Unpriced,
-		Warnings: usage.warnings(),
-	}, nil
+	return made[0].Calculation, made[0].err
 }
 
 // Calculate computes the bill and stores it as the draft of its period.
 func (b *Biller) Calculate(
-	ctx context.Context,
-	s invoq.Scope,
-	tenant string,
-	period invoq.Interval,
+	ctx context.Context, s invoq.Scope, tenant string, period invoq.Interval,
 ) (Calculation, error) {
 	c, err := b.Preview(ctx, s, tenant, period)
 	if err != nil {
@@ -121,118 +96,215 @@ func validate(p pricing.Period) error {
 	return nil
 }
 
-// planOf returns the plan that prices a tenant: the one assigned to it, else
-// its own newest active one, else the shared active one if there is only one.
-func planOf(ctx context.Context, plans Plans, t invoq.Tenant) (invoq.Plan, error) {
-	var plan invoq.Plan
-	if t.PlanID != "" {
-		var err error
-		if plan, err = plans.FindPlan(ctx, invoq.Only(t.ID), t.PlanID); err != nil {
-			return plan, fmt.Errorf("find plan of tenant %q: %w", t.Name, err)
+// order asks for the bill of a tenant's period.
+type order struct {
+	tenant invoq.Tenant
+	period pricing.Period
+}
+
+// made is the answer to an order: a draft, or why there is none.
+type made struct {
+	Calculation
+	err error
+}
+
+// workshop makes bills, as many at a time as are ordered.
+type workshop struct {
+	db        workshopDatabase
+	scope     invoq.Scope
+	agreement agreement
+}
+
+// workshopDatabase is what a workshop reads.
+type workshopDatabase interface {
+	// SumSpans is as in Database, for many tenants at a time.
+	SumSpans(ctx context.Context, s invoq.Scope, spans []postgres.Span) ([][]invoq.Usage, error)
+	BillHistory(
+		ctx context.Context, s invoq.Scope, tenants []invoq.TenantID, after, until time.Time,
+	) (postgres.History, error)
+}
+
+// bench is one order in the making.
+type bench struct {
+	order
+	// account prices the period itself.
+	account *account
+	// past are the tenant's earlier bills, which may have to be corrected.
+	past []*issued
+	// err is why the bill cannot be made.
+	err error
+}
+
+// make makes the bills of some orders, of tenants that differ, in their order.
+// What is wrong with one of them is its own error; an error of the whole is the
+// database's.
+func (w *workshop) make(ctx context.Context, orders []order) ([]made, error) {
+	all := make([]bench, len(orders))
+	for i, o := range orders {
+		all[i].order = o
+		all[i].err = guard(func() error {
+			err := validate(o.period)
+			if err != nil {
+				return err
+			}
+			parts, err := w.agreement.parts(ctx, o.tenant, o.period)
+			if err != nil {
+				return err
+			}
+			all[i].account, err = newAccount(o.tenant, o.period, parts)
+			return err
+		})
+		if isOurs(all[i].err) {
+			return nil, all[i].err
 		}
-	} else {
-		all, err := plans.PlansFor(ctx, t.ID)
+	}
+	if err := w.lookBack(ctx, all); err != nil {
+		return nil, err
+	}
+	usage, err := w.db.SumSpans(ctx, w.scope, spansOf(all))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]made, len(all))
+	for i := range all {
+		out[i].err = all[i].err
+		if out[i].err == nil {
+			out[i].err = guard(func() (err error) {
+				out[i].Calculation, err = all[i].finish(&usage)
+				return err
+			})
+		}
+	}
+	return out, nil
+}
+
+// lookBack finds what was billed to the tenants before.
+func (w *workshop) lookBack(ctx context.Context, all []bench) error {
+	tenants := map[invoq.TenantID]invoq.Tenant{}
+	starts := map[invoq.TenantID]time.Time{}
+	var ids []invoq.TenantID
+	var first, last time.Time
+	for i := range all {
+		if all[i].err != nil {
+			continue
+		}
+		t, start := all[i].tenant, all[i].period.Start
+		tenants[t.ID], starts[t.ID] = t, start
+		ids = append(ids, t.ID)
+		if first.IsZero() || start.Before(first) {
+			first = start
+		}
+		if start.After(last) {
+			last = start
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	// Months begin at other instants in other zones: the widest time is asked for,
+	// and what is not before a tenant's own start is left out afterwards.
+	h, err := w.db.BillHistory(ctx, w.scope, ids, first.AddDate(0, -correctionMonths, 0), last)
+	if err != nil {
+		return err
+	}
+	past := w.agreement.pastOf(ctx, tenants, h, starts)
+	for i := range all {
+		if all[i].err != nil {
+			continue
+		}
+		all[i].past = past[all[i].tenant.ID]
+		for _, p := range all[i].past {
+			all[i].err = p.err
+			if p.err != nil {
+				break
+			}
+		}
+		if isOurs(all[i].err) {
+			return all[i].err
+		}
+	}
+	return nil
+}
+
+// spansOf returns all spans of usage that the orders need, in the order in which
+// finish takes them.
+func spansOf(all []bench) []postgres.Span {
+	var spans []postgres.Span
+	for i := range all {
+		if all[i].err != nil {
+			continue
+		}
+		spans = append(spans, all[i].account.spans...)
+		for _, p := range all[i].past {
+			if p.right != nil {
+				spans = append(spans, p.right.spans...)
+			}
+		}
+	}
+	return spans
+}
+
+// finish prices the order with the first of the usage and takes that away,
+// whatever comes of it.
+func (x *bench) finish(usage *[][]invoq.Usage) (Calculation, error) {
+	take := func(a *account) [][]invoq.Usage {
+		some := (*usage)[:len(a.spans)]
+		*usage = (*usage)[len(a.spans):]
+		return some
+	}
+	used := take(x.account)
+	then := make([][][]invoq.Usage, len(x.past))
+	for i, p := range x.past {
+		if p.right != nil {
+			then[i] = take(p.right)
+		}
+	}
+	st, err := x.account.price(used)
+	if err != nil {
+		return Calculation{}, err
+	}
+	c := Calculation{Bill: x.bill(st), Unpriced: st.unpriced, Warnings: st.warnings}
+	for i, p := range x.past {
+		lines, err := p.corrections(then[i])
 		if err != nil {
-			return plan, err
+			return Calculation{}, fmt.Errorf("correct bill %q: %w", p.bill.Number, err)
 		}
-		switch {
-		case len(all) == 0:
-			return plan, invoq.Errorf(invoq.KindUnprocessable,
-				"no active plan prices tenant %q: create one, or assign one to the tenant", t.Name)
-		case all[0].TenantID == "" && len(all) > 1:
-			return plan, invoq.Errorf(invoq.KindUnprocessable,
-				"%d shared plans are active: assign one of them to tenant %q", len(all), t.Name)
-		}
-		plan = all[0]
+		c.Bill.Lines = append(c.Bill.Lines, lines...)
+		c.Bill.Total = c.Bill.Total.Add(sum(lines))
 	}
-	if plan.Currency != t.Currency {
-		return plan, invoq.Errorf(invoq.KindUnprocessable, "plan %q is in %s, but tenant %q is billed in %s",
-			plan.Name, plan.Currency, t.Name, t.Currency)
-	}
-	return plan, nil
+	seal(&c.Bill)
+	return c, nil
 }
 
-// gathered is the usage of a period, ready to be priced.
-type gathered struct {
-	items                    []pricing.Item
-	assumed, unmeasured, gap invoq.Decimal
+// bill returns the draft of a statement.
+func (x *bench) bill(st statement) invoq.Bill {
+	parts := billParts(x.account.parts)
+	last := parts[len(parts)-1]
+	b := invoq.Bill{
+		TenantID: x.tenant.ID, Period: x.period.Interval, Timezone: x.tenant.Timezone,
+		Currency: x.tenant.Currency, PlanID: last.PlanID, PlanVersion: last.PlanVersion, Parts: parts,
+		Status: invoq.BillDraft, Lines: st.lines, Total: st.total,
+	}
+	for _, u := range st.unpriced {
+		b.Warnings = append(b.Warnings,
+			fmt.Sprintf("%s %s are not billed: %s prices them", u.Quantity, u.Meter, u.Reason))
+	}
+	b.Warnings = append(b.Warnings, st.warnings...)
+	return b
 }
 
-// usage sums the windows of every stretch that is priced as one: calendar
-// months in the tenant's zone, cut where the period begins.
-func (b *Biller) usage(ctx context.Context, t invoq.Tenant, p pricing.Period) (gathered, error) {
-	var all gathered
-	for _, stretch := range stretches(p) {
-		sums, err := b.db.SumUsage(
-			ctx,
-			invoq.Only(t.ID),
-			postgres.UsageFilter{Tenant: t.ID, Interval: stretch},
-		)
-		if err != nil {
-			return gathered{}, err
+// guard runs fn and turns a panic into an error: a bill that cannot be right is
+// held back, and others are made.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = invoq.Errorf(invoq.KindInternal, "the bill's figures contradict each other").
+				WithCause(fmt.Errorf("%v", r))
 		}
-		for _, u := range sums {
-			source := &pricing.Source{
-				Namespace: u.Namespace,
-				Service:   u.Service,
-				Revision:  u.Revision,
-				Tags:      u.Tags,
-			}
-			for _, m := range invoq.Meters() {
-				if q := u.Of(m); !q.IsZero() {
-					all.items = append(
-						all.items,
-						pricing.Item{Interval: stretch, Source: source, Meter: m, Quantity: q},
-					)
-				}
-			}
-			if stretch.Start.Before(p.Start) {
-				continue // It only says how much of the free units is used up.
-			}
-			all.assumed = all.assumed.Add(u.Assumed)
-			all.unmeasured = all.unmeasured.Add(u.UnmeasuredMs)
-			all.gap = all.gap.Add(u.GapSeconds)
-		}
-	}
-	return all, nil
+	}()
+	return fn()
 }
 
-// stretches returns the intervals that the period's usage is summed over.
-func stretches(p pricing.Period) []invoq.Interval {
-	cuts := []time.Time{p.UsageFrom(), p.Start, p.End}
-	for at := p.UsageFrom(); at.Before(p.End); {
-		local := at.In(p.Zone)
-		at = pricing.NewMonth(local.Year(), local.Month(), p.Zone).End
-		if at.Before(p.End) {
-			cuts = append(cuts, at)
-		}
-	}
-	slices.SortFunc(cuts, time.Time.Compare)
-	cuts = slices.CompactFunc(cuts, time.Time.Equal)
-	var all []invoq.Interval
-	for i := 1; i < len(cuts); i++ {
-		all = append(all, invoq.Interval{Start: cuts[i-1].UTC(), End: cuts[i].UTC()})
-	}
-	return all
-}
-
-// warnings says what a reader must know before the sum is believed.
-func (g gathered) warnings() []string {
-	var all []string
-	if !g.assumed.IsZero() {
-		all = append(
-			all,
-			fmt.Sprintf("%s invocations were counted from first samples whose start nobody told, "+
-				"while the tenant was newly watched", g.assumed),
-		)
-	}
-	if !g.unmeasured.IsZero() {
-		all = append(all, fmt.Sprintf("%s ms of duration had no known memory and are not in mb_ms: "+
-			"export a memory gauge or set the service's memory_limit_mb", g.unmeasured))
-	}
-	if !g.gap.IsZero() {
-		all = append(all, fmt.Sprintf("%s pod-seconds were seen by no scrape; what was used in them and "+
-			"lost with the pod is not counted", g.gap))
-	}
-	return all
-}
+// isOurs reports whether the error says nothing about a tenant: trying again
+// helps.
+func isOurs(err error) bool { return invoq.KindOf(err) == invoq.KindUnavailable }

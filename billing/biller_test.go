@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,37 +18,60 @@ import (
 // database is a database in memory with one tenant and hourly usage of one
 // service, whose invocations are one an hour.
 type database struct {
-	tenant invoq.Tenant
-	plans  []invoq.Plan
-	summed []invoq.Interval
-	drafts int
+	tenant   invoq.Tenant
+	plans    []invoq.Plan // the versions of one ascending
+	assigned []invoq.PlanAssignment
+	summed   []invoq.Interval
+	drafts   int
 }
 
 func (d *database) FindTenant(context.Context, invoq.Scope, string) (invoq.Tenant, error) {
 	return d.tenant, nil
 }
 
-func (d *database) FindPlan(_ context.Context, _ invoq.Scope, id invoq.PlanID) (invoq.Plan, error) {
-	for _, p := range d.plans {
+func (d *database) PlanVersions(_ context.Context, _ invoq.Scope, id invoq.PlanID) ([]invoq.Plan, error) {
+	var all []invoq.Plan
+	for _, p := range slices.Backward(d.plans) {
 		if p.ID == id {
-			return p, nil
+			all = append(all, p)
 		}
 	}
-	return invoq.Plan{}, invoq.Errorf(invoq.KindNotFound, "no plan %q", id)
+	if all == nil {
+		return nil, invoq.Errorf(invoq.KindNotFound, "no plan %q", id)
+	}
+	return all, nil
+}
+
+func (d *database) PlanAssignments(
+	context.Context, invoq.Scope, invoq.TenantID,
+) ([]invoq.PlanAssignment, error) {
+	return d.assigned, nil
+}
+
+func (d *database) BillHistory(
+	context.Context, invoq.Scope, []invoq.TenantID, time.Time, time.Time,
+) (postgres.History, error) {
+	return postgres.History{}, nil
 }
 
 func (d *database) PlansFor(context.Context, invoq.TenantID) ([]invoq.Plan, error) {
 	return d.plans, nil
 }
 
-func (d *database) SumUsage(_ context.Context, _ invoq.Scope, f postgres.UsageFilter) ([]invoq.Usage, error) {
-	d.summed = append(d.summed, f.Interval)
-	hours := int64(f.Interval.Duration() / time.Hour)
-	return []invoq.Usage{{
-		Interval: f.Interval, Service: "f", Revision: "r",
-		Quantities: invoq.Quantities{Invocations: invoq.NewDecimal(hours, 0)},
-		GapSeconds: invoq.MustDecimal("1.5"),
-	}}, nil
+func (d *database) SumSpans(
+	_ context.Context, _ invoq.Scope, spans []postgres.Span,
+) ([][]invoq.Usage, error) {
+	var all [][]invoq.Usage
+	for _, span := range spans {
+		d.summed = append(d.summed, span.Interval)
+		hours := int64(span.Interval.Duration() / time.Hour)
+		all = append(all, []invoq.Usage{{
+			Interval: span.Interval, Service: "f", Revision: "r",
+			Quantities: invoq.Quantities{Invocations: invoq.NewDecimal(hours, 0)},
+			GapSeconds: invoq.MustDecimal("1.5"),
+		}})
+	}
+	return all, nil
 }
 
 func (d *database) SumUsageByDay(
@@ -144,10 +168,11 @@ func TestPlanChoice(t *testing.T) {
 		db := &database{plans: plans, tenant: invoq.Tenant{
 			ID: "t", Name: "acme", Currency: "EUR", Timezone: "UTC", PlanID: invoq.PlanID(assigned),
 		}}
-		p, err := planOf(t.Context(), db, db.tenant)
-		got := string(p.ID)
-		if err != nil {
-			got = err.Error()
+		march := pricing.NewMonth(2026, time.March, time.UTC)
+		parts, err := agreement{db, newSheets()}.parts(t.Context(), db.tenant, march)
+		got := fmt.Sprint(err)
+		if err == nil {
+			got = string(parts[0].billPart().PlanID)
 		}
 		if !strings.Contains(got, want) || want == "" {
 			t.Errorf("got %q, want %q", got, want)
@@ -181,7 +206,7 @@ func TestPeriodMustBeWhole(t *testing.T) {
 	}
 }
 
-func TestStretchesCoverTheUsage(t *testing.T) {
+func TestSpansCoverTheUsage(t *testing.T) {
 	zone, err := time.LoadLocation("Asia/Kathmandu")
 	if err != nil {
 		t.Fatal(err)
@@ -189,13 +214,21 @@ func TestStretchesCoverTheUsage(t *testing.T) {
 	p := pricing.Period{Zone: zone, Interval: invoq.Interval{
 		Start: time.Date(2026, 1, 10, 0, 0, 0, 0, zone), End: time.Date(2026, 4, 1, 0, 0, 0, 0, zone),
 	}}
-	all := stretches(p)
-	if len(all) != 4 || !all[0].Start.Equal(p.UsageFrom()) || !all[3].End.Equal(p.End) {
-		t.Fatalf("stretches %v", all)
+	sheet, err := pricing.Compile(plan("p", nil))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i := 1; i < len(all); i++ {
-		if !all[i].Start.Equal(all[i-1].End) {
-			t.Errorf("%s does not follow %s", all[i], all[i-1])
+	a, err := newAccount(invoq.Tenant{ID: "t"}, p, []part{{Interval: p.Interval, sheet: sheet}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.spans) != 4 || !a.spans[0].Interval.Start.Equal(p.UsageFrom()) ||
+		!a.spans[3].Interval.End.Equal(p.End) {
+		t.Fatalf("spans %v", a.spans)
+	}
+	for i := 1; i < len(a.spans); i++ {
+		if !a.spans[i].Interval.Start.Equal(a.spans[i-1].Interval.End) {
+			t.Errorf("%v does not follow %v", a.spans[i], a.spans[i-1])
 		}
 	}
 }

@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"invoq"
@@ -64,7 +65,8 @@ func (b *Biller) MonthToDate(
 	if err != nil {
 		return Month{}, err
 	}
-	return monthOf(ctx, b.db, t, monthUsage{period: period, usage: usage}, now)
+	maker := monthMaker{agreement: agreement{b.db, newSheets()}, db: b.db, scope: invoq.Only(t.ID)}
+	return maker.month(ctx, t, monthUsage{period: period, usage: usage}, now)
 }
 
 // monthAt returns the calendar month in the tenant's zone that contains now.
@@ -81,42 +83,116 @@ func monthAt(t invoq.Tenant, now time.Time) (pricing.Period, error) {
 type monthUsage struct {
 	period pricing.Period
 	usage  []postgres.DayUsage
-	// known are the month's first days as they were priced by this plan before:
+	// known are the month's first days as they were priced by these parts before:
 	// their usage and its tags have not changed since.
 	known   []Day
-	knownBy planVersion
+	knownBy []invoq.BillPart
 }
 
-// planVersion names one version of one plan.
-type planVersion struct {
-	id      invoq.PlanID
-	version int
+// monthMaker prices months to date.
+type monthMaker struct {
+	agreement
+	db    spanSummer
+	scope invoq.Scope
 }
 
-// monthOf prices a tenant's month.
-func monthOf(ctx context.Context, plans Plans, t invoq.Tenant, used monthUsage, now time.Time) (Month, error) {
+// spanSummer sums usage between any two windows.
+type spanSummer interface {
+	SumSpans(ctx context.Context, s invoq.Scope, spans []postgres.Span) ([][]invoq.Usage, error)
+}
+
+// month prices a tenant's month.
+func (k monthMaker) month(
+	ctx context.Context, t invoq.Tenant, used monthUsage, now time.Time,
+) (Month, error) {
 	local := now.In(used.period.Zone)
-	plan, err := planOf(ctx, plans, t)
-	if err == nil {
-		m := newMonth(t, used.period)
-		m.Plan = plan
-		if used.knownBy != (planVersion{plan.ID, plan.Version}) {
-			used.known = nil
-		}
-		if err = m.price(used, local); err == nil {
-			return m, nil
-		}
-	}
+	m, err := k.priced(ctx, t, used, local)
 	switch invoq.KindOf(err) {
+	case "":
+		return m, nil
 	case invoq.KindUnprocessable, invoq.KindNotFound:
 	default:
 		return Month{}, fmt.Errorf("price month of tenant %q: %w", t.Name, err)
 	}
 	// What was used is worth showing even where it cannot be priced.
-	m := newMonth(t, used.period)
+	m = newMonth(t, used.period)
 	m.Problem = invoq.MessageOf(err)
 	used.known = nil
-	return m, m.price(used, local)
+	items, sums := m.gather(used.usage, used.period)
+	return m, m.price(used, pricedBy{items: items, sums: sums}, local)
+}
+
+// priced prices a tenant's month, if it can be.
+func (k monthMaker) priced(
+	ctx context.Context, t invoq.Tenant, used monthUsage, now time.Time,
+) (Month, error) {
+	m := newMonth(t, used.period)
+	parts, err := k.parts(ctx, t, used.period)
+	if err != nil {
+		return m, err
+	}
+	m.Bill.Parts = billParts(parts)
+	if !slices.Equal(used.knownBy, m.Bill.Parts) {
+		used.known = nil
+	}
+	items, sums := m.gather(used.usage, used.period)
+	if items, err = k.finer(ctx, t, used.period, parts, items); err != nil {
+		return m, err
+	}
+	return m, m.price(used, pricedBy{parts: parts, items: items, sums: sums}, now)
+}
+
+// finer returns the month's usage cut where prices change within days, which
+// sums of days do not say; where none does, the sums of days that are given.
+func (k monthMaker) finer(
+	ctx context.Context, t invoq.Tenant, month pricing.Period, parts []part, days []pricing.Item,
+) ([]pricing.Item, error) {
+	a, err := newAccount(t, month, parts)
+	if err != nil {
+		return nil, err
+	}
+	cut := false
+	for i := range a.spans {
+		start := a.spans[i].Interval.Start
+		day := start.In(month.Zone)
+		cut = cut || !dayOf(day.Year(), day.Month(), day.Day(), month.Zone).Start.Equal(start)
+	}
+	if !cut {
+		return days, nil
+	}
+	a.cutDaily()
+	usage, err := k.db.SumSpans(ctx, k.scope, a.spans)
+	if err != nil {
+		return nil, err
+	}
+	items, _ := a.items(usage)
+	return items, nil
+}
+
+// cutDaily cuts the account's spans at the ends of days, too.
+func (a *account) cutDaily() {
+	var spans []postgres.Span
+	for _, s := range a.spans {
+		for s.Interval.Start.Before(s.Interval.End) {
+			day := s.Interval.Start.In(a.period.Zone)
+			end := dayOf(day.Year(), day.Month(), day.Day(), a.period.Zone).End
+			if end.After(s.Interval.End) {
+				end = s.Interval.End
+			}
+			spans = append(spans, postgres.Span{
+				Tenant: s.Tenant, Interval: invoq.Interval{Start: s.Interval.Start, End: end},
+			})
+			s.Interval.Start = end
+		}
+	}
+	a.spans = spans
+}
+
+// pricedBy is what a month's days are priced by and made of.
+type pricedBy struct {
+	parts []part // none where the month has a problem
+	items []pricing.Item
+	sums  map[string]invoq.Quantities // by day
 }
 
 // newMonth returns the tenant's month with nothing in it.
@@ -134,16 +210,8 @@ func newMonth(t invoq.Tenant, period pricing.Period) Month {
 
 // price fills in the costs, day by day: each day's is what it adds to the
 // month's, so that free units and tiers fall on the days that used them.
-func (m *Month) price(used monthUsage, now time.Time) error {
+func (m *Month) price(used monthUsage, by pricedBy, now time.Time) error {
 	month := used.period
-	items, sums := m.gather(used.usage, month)
-	var sheet *pricing.Sheet
-	if m.Problem == "" {
-		var err error
-		if sheet, err = pricing.Compile(m.Plan); err != nil {
-			return err
-		}
-	}
 	var before invoq.Decimal
 	for _, d := range used.known {
 		before = before.Add(d.Cost)
@@ -152,23 +220,40 @@ func (m *Month) price(used monthUsage, now time.Time) error {
 	for n := len(used.known) + 1; n <= now.Day(); n++ {
 		day := dayOf(now.Year(), now.Month(), n, month.Zone)
 		label := fmt.Sprintf("%s-%02d", now.Format("2006-01"), n)
-		d := Day{Day: label, Quantities: sums[label]}
-		if sheet != nil {
-			st, err := sheet.Price(pricing.Period{
-				Interval: invoq.Interval{Start: month.Start, End: day.End}, Zone: month.Zone,
-			}, upTo(items, day.End))
+		d := Day{Day: label, Quantities: by.sums[label]}
+		if parts := partsUntil(by.parts, day.End); len(parts) > 0 {
+			st, err := priceParts(parts, month.Zone, upTo(by.items, day.End))
 			if err != nil {
 				return err
 			}
-			d.Cost = st.Exact.Sub(before)
-			before = st.Exact
-			m.Bill.Lines, m.Bill.Total, m.Unpriced = st.Lines, st.Total, st.Unpriced
+			d.Cost = st.exact.Sub(before)
+			before = st.exact
+			m.Bill.Lines, m.Bill.Total, m.Unpriced = st.lines, st.total, st.unpriced
+			m.Plan = parts[len(parts)-1].sheet.Plan()
 		}
 		m.Days = append(m.Days, d)
+	}
+	if parts := partsUntil(by.parts, now); m.Plan.ID == "" && len(parts) > 0 {
+		m.Plan = parts[len(parts)-1].sheet.Plan()
 	}
 	m.Bill.PlanID, m.Bill.PlanVersion = m.Plan.ID, m.Plan.Version
 	m.share()
 	return nil
+}
+
+// partsUntil returns the parts up to an instant, the last one cut there.
+func partsUntil(parts []part, end time.Time) []part {
+	var some []part
+	for _, p := range parts {
+		if !p.Start.Before(end) {
+			break
+		}
+		if p.End.After(end) {
+			p.End = end
+		}
+		some = append(some, p)
+	}
+	return some
 }
 
 // gather turns the days' usage into items and sums, and fills in the shares'
@@ -178,9 +263,9 @@ func (m *Month) gather(
 	month pricing.Period,
 ) ([]pricing.Item, map[string]invoq.Quantities) {
 	var items []pricing.Item
-	var g gathered
+	var g uncertainty
 	sums := map[string]invoq.Quantities{}
-	at := map[pricingKey]int{}
+	at := map[revisionKey]int{}
 	var sources []*pricing.Source // of the shares
 	var day invoq.Interval
 	for i, u := range usage {
@@ -188,14 +273,8 @@ func (m *Month) gather(
 			day = dayNamed(u.Day, month.Zone)
 		}
 		sums[u.Day] = sums[u.Day].Add(u.Quantities)
-		g.assumed, g.unmeasured, g.gap = g.assumed.Add(
-			u.Assumed,
-		), g.unmeasured.Add(
-			u.UnmeasuredMs,
-		), g.gap.Add(
-			u.GapSeconds,
-		)
-		key := pricingKey{u.Namespace, u.Service, u.Revision}
+		g.add(&u.Usage)
+		key := revisionKey{u.Namespace, u.Service, u.Revision}
 		i, known := at[key]
 		if !known {
 			i = len(m.Shares)
@@ -204,19 +283,13 @@ func (m *Month) gather(
 			sources = append(sources,
 				&pricing.Source{Namespace: u.Namespace, Service: u.Service, Revision: u.Revision, Tags: u.Tags})
 		}
-		for _, meter := range invoq.Meters() {
-			if q := u.Of(meter); !q.IsZero() {
-				items = append(items, pricing.Item{Interval: day, Source: sources[i], Meter: meter, Quantity: q})
-			}
-		}
+		u.Interval = day
+		items = appendItems(items, &u.Usage, sources[i])
 		m.Shares[i].Quantities = m.Shares[i].Quantities.Add(u.Quantities)
 	}
 	m.Warnings = g.warnings()
 	return items, sums
 }
-
-// pricingKey tells the revisions of a tenant apart.
-type pricingKey struct{ namespace, service, revision string }
 
 // share splits each line's exact charge among the revisions of the services
 // that made it, by quantity.

@@ -35,7 +35,8 @@ type Standing struct {
 type OverviewDatabase interface {
 	Mark(ctx context.Context, s invoq.Scope) (postgres.Mark, error)
 	ListTenants(ctx context.Context, s invoq.Scope, p invoq.Page) ([]invoq.Tenant, error)
-	ListPlans(ctx context.Context, s invoq.Scope, p invoq.Page) ([]invoq.Plan, error)
+	PlanBook(ctx context.Context, s invoq.Scope) (postgres.PlanBook, error)
+	SumSpans(ctx context.Context, s invoq.Scope, spans []postgres.Span) ([][]invoq.Usage, error)
 	SumUsageByDays(
 		ctx context.Context, s invoq.Scope, asked []postgres.Days,
 	) (map[invoq.TenantID][]postgres.DayUsage, error)
@@ -71,7 +72,7 @@ func (c *collector) collect(ctx context.Context, mark postgres.Mark, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	plans, err := readAll(ctx, c.db.ListPlans, func(p invoq.Plan) string { return string(p.ID) })
+	book, err := c.db.PlanBook(ctx, invoq.Everyone())
 	if err != nil {
 		return nil, err
 	}
@@ -87,10 +88,11 @@ func (c *collector) collect(ctx context.Context, mark postgres.Mark, now time.Ti
 		return nil, err
 	}
 	all := make([]Standing, len(tenants))
-	shelf, last := newShelf(plans), make(map[invoq.TenantID]*Month, len(tenants))
+	maker := monthMaker{agreement: agreement{newShelf(book), newSheets()}, db: c.db, scope: invoq.Everyone()}
+	last := make(map[invoq.TenantID]*Month, len(tenants))
 	for i, t := range tenants {
 		s := &all[i]
-		if s.Month, err = c.price(ctx, shelf, t, before[t.ID], now); err != nil {
+		if s.Month, err = c.price(ctx, maker, t, before[t.ID], now); err != nil {
 			return nil, err
 		}
 		s.LastUse, last[t.ID] = uses[t.ID], &s.Month
@@ -102,7 +104,7 @@ func (c *collector) collect(ctx context.Context, mark postgres.Mark, now time.Ti
 // price prices one tenant's month. A zone that is none is that tenant's problem
 // and not everybody's.
 func (c *collector) price(
-	ctx context.Context, plans Plans, t invoq.Tenant, last *Month, now time.Time,
+	ctx context.Context, maker monthMaker, t invoq.Tenant, last *Month, now time.Time,
 ) (Month, error) {
 	known := c.cards[t.ID]
 	if known == nil {
@@ -111,9 +113,9 @@ func (c *collector) price(
 	}
 	used := monthUsage{period: known.month, usage: known.days}
 	if last != nil && known.closed <= len(last.Days) {
-		used.known, used.knownBy = last.Days[:known.closed:known.closed], planVersion{last.Plan.ID, last.Plan.Version}
+		used.known, used.knownBy = last.Days[:known.closed:known.closed], last.Bill.Parts
 	}
-	return monthOf(ctx, plans, t, used, now)
+	return maker.month(ctx, t, used, now)
 }
 
 // read brings the cards up to date, or leaves them all as they were.
@@ -201,47 +203,3 @@ func readAll[T any](
 		page.After = key(some[len(some)-1])
 	}
 }
-
-// shelf is all plans in their newest versions: it finds them as the database
-// does, without asking it once a tenant.
-type shelf struct {
-	byID   map[invoq.PlanID]invoq.Plan
-	own    map[invoq.TenantID][]invoq.Plan
-	shared []invoq.Plan
-}
-
-// newShelf takes plans by id.
-func newShelf(plans []invoq.Plan) *shelf {
-	s := &shelf{byID: map[invoq.PlanID]invoq.Plan{}, own: map[invoq.TenantID][]invoq.Plan{}}
-	for _, p := range slices.Backward(plans) {
-		s.byID[p.ID] = p
-		switch {
-		case !p.Active:
-		case p.TenantID == "":
-			s.shared = append(s.shared, p)
-		default:
-			s.own[p.TenantID] = append(s.own[p.TenantID], p)
-		}
-	}
-	return s
-}
-
-// FindPlan returns the newest version of a plan in scope.
-func (s *shelf) FindPlan(_ context.Context, scope invoq.Scope, id invoq.PlanID) (invoq.Plan, error) {
-	p, ok := s.byID[id]
-	if !ok || p.TenantID != "" && !scope.Reaches(p.TenantID) {
-		return invoq.Plan{}, invoq.Errorf(invoq.KindNotFound, "no plan %q", id)
-	}
-	return p, nil
-}
-
-// PlansFor returns the active plans that may price a tenant.
-func (s *shelf) PlansFor(_ context.Context, tenant invoq.TenantID) ([]invoq.Plan, error) {
-	own := s.own[tenant]
-	if len(own) == 0 {
-		return s.shared, nil
-	}
-	return slices.Concat(own, s.shared), nil
-}
-
-var _ Plans = (*shelf)(nil)

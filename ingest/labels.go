@@ -27,8 +27,18 @@ func (e *LabelError) Error() string { return reasonTexts[e.Reason].text + ": " +
 // empty value are dropped, as Prometheus does. The result shares no memory
 // with raw. Errors are *LabelError.
 func ParseLabels(raw []byte, lim Limits, b *labels.ScratchBuilder) (labels.Labels, error) {
+	return parseLabels(raw, lim, b, false)
+}
+
+// ParseExemplarLabels is ParseLabels for an exemplar, which has no name.
+func ParseExemplarLabels(raw []byte, lim Limits, b *labels.ScratchBuilder) (labels.Labels, error) {
+	return parseLabels(raw, lim, b, true)
+}
+
+// parseLabels reads label fields; nameless says that no metric name is needed.
+func parseLabels(raw []byte, lim Limits, b *labels.ScratchBuilder, nameless bool) (labels.Labels, error) {
 	b.Reset()
-	named := false
+	named := nameless
 	for i := 0; i < len(raw); {
 		_, from, to := nextLabel(raw, i)
 		if to < 0 {

@@ -8,6 +8,11 @@ type Limits struct {
 	// Series, Samples and Labels bound what a request may hold; Labels is per
 	// series.
 	Series, Samples, Labels int
+	// Symbols bounds the table of strings of a 2.0 request.
+	Symbols int
+	// Histograms and Exemplars are per request, and so are Buckets: the spans,
+	// buckets and bounds of all its native histograms.
+	Histograms, Buckets, Exemplars int
 	// LabelNameBytes and LabelValueBytes bound a single label.
 	LabelNameBytes, LabelValueBytes int
 	// InFlightBytes bounds the decoded bytes of all requests together; more
@@ -24,6 +29,10 @@ func DefaultLimits() Limits {
 		Series:          20_000,
 		Samples:         100_000,
 		Labels:          64,
+		Symbols:         200_000,
+		Histograms:      20_000,
+		Buckets:         1_000_000,
+		Exemplars:       20_000,
 		LabelNameBytes:  1024,
 		LabelValueBytes: 2048,
 		InFlightBytes:   64 << 20,

@@ -2,7 +2,7 @@ package ingest
 
 import "invoq"
 
-// metadataTypes are the names of MetricMetadata.MetricType in prompb.
+// metadataTypes are the names of MetricType, which both protocols number alike.
 var metadataTypes = []string{
 	"unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset",
 }

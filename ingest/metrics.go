@@ -11,18 +11,22 @@ import (
 
 // receiverMetrics are what the receiver tells about itself.
 type receiverMetrics struct {
-	requests map[invoq.Kind]*metrics.Counter
-	accepted *metrics.Counter
-	rejected [reasons]*metrics.Counter
-	seconds  *metrics.Histogram
+	requests   map[invoq.Kind]*metrics.Counter
+	accepted   *metrics.Counter
+	histograms *metrics.Counter
+	exemplars  *metrics.Counter
+	rejected   [reasons]*metrics.Counter
+	seconds    *metrics.Histogram
 }
 
 // newReceiverMetrics registers the receiver's metrics in set.
 func newReceiverMetrics(set *metrics.Set) receiverMetrics {
 	m := receiverMetrics{
-		requests: map[invoq.Kind]*metrics.Counter{},
-		accepted: set.NewCounter("invoq_ingest_samples_total"),
-		seconds:  set.NewHistogram("invoq_ingest_request_duration_seconds"),
+		requests:   map[invoq.Kind]*metrics.Counter{},
+		accepted:   set.NewCounter("invoq_ingest_samples_total"),
+		histograms: set.NewCounter("invoq_ingest_histograms_total"),
+		exemplars:  set.NewCounter("invoq_ingest_exemplars_total"),
+		seconds:    set.NewHistogram("invoq_ingest_request_duration_seconds"),
 	}
 	for _, k := range []invoq.Kind{
 		"", invoq.KindInvalid, invoq.KindUnprocessable, invoq.KindTooLarge, invoq.KindUnsupported,
@@ -41,13 +45,15 @@ func newReceiverMetrics(set *metrics.Set) receiverMetrics {
 }
 
 // observe notes one request.
-func (m *receiverMetrics) observe(started time.Time, accepted int, err error) {
+func (m *receiverMetrics) observe(started time.Time, written Counts, err error) {
 	c := m.requests[invoq.KindOf(err)]
 	if c == nil {
 		c = m.requests[invoq.KindInternal]
 	}
 	c.Inc()
-	m.accepted.Add(accepted)
+	m.accepted.Add(written.Samples)
+	m.histograms.Add(written.Histograms)
+	m.exemplars.Add(written.Exemplars)
 	m.seconds.UpdateDuration(started)
 }
 

@@ -2,8 +2,7 @@ package ingest
 
 import (
 	"context"
-	"mime"
-	"strings"
+	"errors"
 	"sync"
 	"time"
 
@@ -20,6 +19,10 @@ const (
 	budgetWait = 5 * time.Second
 	retryAfter = 2 * time.Second
 )
+
+// usualSpelling is how many times the size of a 2.0 request its labels usually
+// take at most once they are spelled out.
+const usualSpelling = 8
 
 // Receiver decodes what senders push and hands it to a Store. It is safe for
 // concurrent use.
@@ -58,53 +61,143 @@ type Request struct {
 	ContentType, ContentEncoding string
 	Body                         []byte
 	Scope                        Scope
+	// OnlyInvalid gives every refusal that is the sender's fault the kind
+	// KindInvalid: for senders that send again, for ever, what is refused with
+	// another status than 400.
+	OnlyInvalid bool
 }
 
-// RemoteWrite takes one remote-write request (protocol 1.0) and returns how
-// many samples were stored durably. The error, if any, carries the verdict:
-// kinds that are the sender's fault mean that the good samples were kept and
-// sending the rest again cannot help; KindUnavailable, KindStorageFull and
-// KindInternal mean that the whole request may be sent again.
-func (r *Receiver) RemoteWrite(ctx context.Context, req Request) (accepted int, err error) {
-	started := time.Now()
-	defer func() { r.m.observe(started, accepted, err) }()
+// Protocol is what a remote-write request speaks.
+type Protocol int
 
-	if err := acceptsV1(req.ContentType, req.ContentEncoding); err != nil {
-		return 0, err
+// The protocols; the zero value is none.
+const (
+	RemoteWrite1 Protocol = iota + 1
+	RemoteWrite2
+)
+
+// Result says what became of a request.
+type Result struct {
+	// Protocol is 0 when the request did not say one that is read here.
+	Protocol Protocol
+	// Written counts what was stored durably, on success and on failure.
+	Written Counts
+}
+
+// RemoteWrite takes one remote-write request (protocol 1.0 or 2.0) and returns
+// what was stored durably. The error, if any, carries the verdict: kinds that
+// are the sender's fault mean that the good samples were kept and sending the
+// rest again cannot help; KindUnavailable, KindStorageFull and KindInternal
+// mean that the whole request may be sent again.
+func (r *Receiver) RemoteWrite(ctx context.Context, req Request) (res Result, err error) {
+	started := time.Now()
+	defer func() { r.m.observe(started, res.Written, err) }()
+
+	if res.Protocol, err = negotiate(req.ContentType, req.ContentEncoding); err != nil {
+		return res, err
 	}
 	size, err := r.decodedSize(req.Body)
 	if err != nil {
-		return 0, err
+		return res, err
 	}
-	if err := r.reserve(ctx, size); err != nil {
-		return 0, err
-	}
-	defer r.budget.Release(size)
-
 	d := r.pool.Get().(*decoded)
 	defer r.pool.Put(d)
-	body, err := snappy.Decode(d.body[:cap(d.body)], req.Body)
+	held, err := r.decode(ctx, res.Protocol, d, req.Body, size)
+	defer r.budget.Release(held)
 	if err != nil {
-		return 0, invoq.Errorf(invoq.KindInvalid, "body is not snappy block format: %v", err)
+		return res, err
 	}
-	d.body = body
+	res.Written, err = r.write(ctx, req, res.Protocol, &d.batch)
+	return res, err
+}
+
+// Take has fill make a batch of something that is read already, and stores it.
+// Size is the memory that this takes, which the receiver's budget has to allow.
+// It returns what was stored durably and what was refused; errors are as
+// RemoteWrite has them.
+func (r *Receiver) Take(
+	ctx context.Context, scope Scope, size int64, fill func(Builder) error,
+) (written Counts, rejected Rejections, err error) {
+	started := time.Now()
+	defer func() { r.m.observe(started, written, err) }()
+	size = min(size, r.limits.InFlightBytes)
+	if err := r.reserve(ctx, size); err != nil {
+		return written, rejected, err
+	}
+	defer r.budget.Release(size)
+	d := r.pool.Get().(*decoded)
+	defer r.pool.Put(d)
 	d.batch.reset()
-	if err := decodeV1(body, r.limits, &d.batch); err != nil {
-		return 0, err
+	if err := fill(Builder{&d.batch, r.limits}); err != nil {
+		return written, rejected, err
 	}
-	return r.write(ctx, req.Scope, &d.batch)
+	return r.keep(ctx, scope, &d.batch)
+}
+
+// keep stores the batch, and counts what is stored and what is not.
+func (r *Receiver) keep(ctx context.Context, scope Scope, b *Batch) (Counts, Rejections, error) {
+	rejected, err := r.store.Write(ctx, scope, b)
+	if err != nil {
+		return Counts{}, Rejections{}, err
+	}
+	all := Counts{len(b.Samples), len(b.Histograms), len(b.Exemplars)}
+	written := all.sub(rejected.Batch())
+	rejected.Merge(b.Skipped)
+	r.m.reject(rejected)
+	return written, rejected, nil
+}
+
+// decode inflates and reads the body. It returns the memory that it holds of
+// the budget, which the caller releases.
+func (r *Receiver) decode(
+	ctx context.Context, p Protocol, d *decoded, body []byte, size int64,
+) (held int64, err error) {
+	// Labels of 2.0 are spelled out beside the body. Mostly they need little;
+	// only a request that needs more is read again with all it may have.
+	rooms := []int{0}
+	if p == RemoteWrite2 {
+		rooms = []int{min(usualSpelling*int(size), r.limits.DecodedBytes)}
+		if rooms[0] < r.limits.DecodedBytes {
+			rooms = append(rooms, r.limits.DecodedBytes)
+		}
+	}
+	for _, room := range rooms {
+		r.budget.Release(held)
+		held = size + int64(room)
+		if err := r.reserve(ctx, held); err != nil {
+			return 0, err
+		}
+		if d.body, err = snappy.Decode(d.body[:cap(d.body)], body); err != nil {
+			return held, invoq.Errorf(invoq.KindInvalid, "body is not snappy block format: %v", err)
+		}
+		d.batch.reset()
+		if p == RemoteWrite1 {
+			return held, decodeV1(d.body, r.limits, &d.batch)
+		}
+		if err = decodeV2(d.body, r.limits, room, &d.batch); !errors.Is(err, errNoRoom) {
+			return held, err
+		}
+	}
+	return held, invoq.Errorf(invoq.KindTooLarge,
+		"labels take more than %d bytes once they are spelled out", r.limits.DecodedBytes)
 }
 
 // write stores the batch and turns rejections into the sender's verdict.
-func (r *Receiver) write(ctx context.Context, scope Scope, b *Batch) (int, error) {
-	rejected, err := r.store.Write(ctx, scope, b)
+func (r *Receiver) write(ctx context.Context, req Request, p Protocol, b *Batch) (Counts, error) {
+	written, rejected, err := r.keep(ctx, req.Scope, b)
 	if err != nil {
-		return 0, err
+		return Counts{}, err
 	}
-	accepted := len(b.Samples) - rejected.Samples()
-	rejected.Merge(b.Skipped)
-	r.m.reject(rejected)
-	return accepted, rejected.Err(accepted)
+	if p == RemoteWrite1 && rejected.onlyExemplars() {
+		return written, nil // 1.0 has no word for it, and every sample was kept.
+	}
+	err = rejected.Err(written.Samples + written.Histograms)
+	var verdict *invoq.Error
+	if (p == RemoteWrite2 || req.OnlyInvalid) && errors.As(err, &verdict) {
+		// 2.0 knows no other answer to a partial write.
+		verdict.Kind = invoq.KindInvalid
+	}
+	return written, err
 }
 
 // decodedSize reads the length that the snappy block declares and refuses one
@@ -139,37 +232,6 @@ func (r *Receiver) reserve(ctx context.Context, n int64) error {
 		e := invoq.Errorf(invoq.KindUnavailable, "too many requests are being decoded; send this one again")
 		e.RetryAfter = retryAfter
 		return e.WithCause(err)
-	}
-	return nil
-}
-
-// acceptsV1 checks the headers before anything is decompressed. A sender that
-// names nothing is taken at its word to speak 1.0, as the protocol asks.
-func acceptsV1(contentType, encoding string) error {
-	if encoding != "" && !strings.EqualFold(encoding, "snappy") {
-		return invoq.Errorf(
-			invoq.KindUnsupported,
-			"Content-Encoding %q is not read here, only snappy",
-			encoding,
-		)
-	}
-	if contentType == "" {
-		return nil
-	}
-	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil || media != "application/x-protobuf" {
-		return invoq.Errorf(
-			invoq.KindUnsupported,
-			"Content-Type %q is not read here, only application/x-protobuf",
-			contentType,
-		)
-	}
-	if proto := params["proto"]; proto != "" && proto != "prometheus.WriteRequest" {
-		return invoq.Errorf(
-			invoq.KindUnsupported,
-			"message %q is not read here, only prometheus.WriteRequest",
-			proto,
-		)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/golang/snappy"
 	"github.com/prometheus/prometheus/prompb"
+	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 
 	"invoq"
 )
@@ -41,6 +42,19 @@ func oneSample(t testing.TB) []byte {
 	}}}))
 }
 
+func oneSampleV2(t testing.TB) []byte {
+	body, err := (&writev2.Request{
+		Symbols: []string{"", "__name__", "up"},
+		Timeseries: []writev2.TimeSeries{{
+			LabelsRefs: []uint32{1, 2}, Samples: []writev2.Sample{{Timestamp: 1, Value: 1}},
+		}},
+	}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snappy.Encode(nil, body)
+}
+
 func TestRemoteWriteVerdicts(t *testing.T) {
 	good := oneSample(t)
 	var late Rejections
@@ -54,7 +68,8 @@ func TestRemoteWriteVerdicts(t *testing.T) {
 		if change != nil {
 			change(&req)
 		}
-		accepted, err := r.RemoteWrite(t.Context(), req)
+		res, err := r.RemoteWrite(t.Context(), req)
+		accepted := res.Written.Samples
 		if got := invoq.KindOf(err); got != want {
 			t.Errorf("%s: %q, want %q: %v", name, got, want, err)
 		}
@@ -70,6 +85,10 @@ func TestRemoteWriteVerdicts(t *testing.T) {
 	f("said by nobody", "", &keep{}, func(r *Request) { r.ContentType, r.ContentEncoding = "", "" })
 	f("JSON", invoq.KindUnsupported, &keep{}, typed("application/json"))
 	f("not a type", invoq.KindUnsupported, &keep{}, typed(";;"))
+	f("the other protocol", "", &keep{}, func(r *Request) {
+		r.ContentType = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+		r.Body = oneSampleV2(t)
+	})
 	f("another message", invoq.KindUnsupported, &keep{}, typed("application/x-protobuf;proto=io.example.Other"))
 	f("gzip", invoq.KindUnsupported, &keep{}, encoded("gzip"))
 	f("empty", invoq.KindInvalid, &keep{}, body(nil))
@@ -91,28 +110,51 @@ func TestRemoteWriteBoundsMemory(t *testing.T) {
 		return append(out, b...)
 	}
 	const millions = 4 << 20
-	for name, body := range map[string][]byte{
-		"empty series":                repeat([]byte{0x0a, 0x00}, millions),
-		"empty labels of a series":    within(1, repeat([]byte{0x0a, 0x00}, millions)),
-		"empty samples of a series":   within(1, repeat([]byte{0x12, 0x00}, millions)),
-		"empty metadata":              repeat(append(within(3, within(2, []byte("m"))), 0x1a, 0x00), millions/4),
-		"a declared length of 4 GiB":  {0xff, 0xff, 0xff, 0xff, 0x0f},
-		"a declared length of 64 MiB": binary.AppendUvarint(nil, 64<<20),
+	const v2 = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+	// Twenty thousand series that each name one long symbol 64 times.
+	spelled := within(4, repeat([]byte("x"), 2000))
+	for range 20_000 {
+		spelled = append(spelled, within(5, within(1, repeat([]byte{0}, 128)))...)
+	}
+	for name, f := range map[string]struct {
+		proto string
+		body  []byte
+	}{
+		"empty series":                {"", repeat([]byte{0x0a, 0x00}, millions)},
+		"empty labels of a series":    {"", within(1, repeat([]byte{0x0a, 0x00}, millions))},
+		"empty samples of a series":   {"", within(1, repeat([]byte{0x12, 0x00}, millions))},
+		"empty exemplars of a series": {"", within(1, repeat([]byte{0x1a, 0x00}, millions))},
+		"empty histograms":            {"", within(1, repeat([]byte{0x22, 0x00}, millions))},
+		"spans of a histogram":        {"", within(1, within(4, repeat([]byte{0x5a, 0x00}, millions)))},
+		"deltas of a histogram":       {"", within(1, within(4, within(12, make([]byte, millions))))},
+		"bounds of a histogram":       {"", within(1, within(4, append([]byte{0x82, 1}, within(0, make([]byte, millions*3))[1:]...)))},
+		"empty metadata":              {"", repeat(append(within(3, within(2, []byte("m"))), 0x1a, 0x00), millions/4)},
+		"a declared length of 4 GiB":  {"", []byte{0xff, 0xff, 0xff, 0xff, 0x0f}},
+		"a declared length of 64 MiB": {"", binary.AppendUvarint(nil, 64<<20)},
+		"empty symbols":               {v2, repeat([]byte{0x22, 0x00}, millions)},
+		"empty series of 2.0":         {v2, repeat([]byte{0x2a, 0x00}, millions)},
+		"references to one symbol":    {v2, within(5, within(1, make([]byte, millions)))},
+		"single references":           {v2, within(5, repeat([]byte{0x08, 0x00}, millions))},
+		"empty samples of 2.0":        {v2, within(5, repeat([]byte{0x12, 0x00}, millions))},
+		"empty histograms of 2.0":     {v2, within(5, repeat([]byte{0x1a, 0x00}, millions))},
+		"labels that grow":            {v2, spelled},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wire := body
-			if len(body) > 10 {
-				wire = snappy.Encode(nil, body)
+			wire := f.body
+			if len(wire) > 10 {
+				wire = snappy.Encode(nil, wire)
 			}
 			r := NewReceiver(&keep{}, DefaultLimits(), metrics.NewSet())
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := r.RemoteWrite(t.Context(), Request{Body: wire, Scope: Scope{Tenant: "acme"}})
+			_, err := r.RemoteWrite(t.Context(), Request{ContentType: f.proto, Body: wire, Scope: Scope{Tenant: "acme"}})
 			runtime.ReadMemStats(&after)
 			if kind := invoq.KindOf(err); kind != invoq.KindTooLarge && kind != invoq.KindInvalid {
 				t.Errorf("verdict %v", err)
 			}
-			most := uint64(DefaultLimits().DecodedBytes + 8<<20)
+			// The body, twice what labels may take (a slice that grows), and
+			// what 16 bytes for each of the body's make.
+			most := uint64(3*DefaultLimits().DecodedBytes + 8<<20)
 			if got := after.TotalAlloc - before.TotalAlloc; got > most {
 				t.Errorf("%d bytes on the wire allocated %d, at most %d", len(wire), got, most)
 			}

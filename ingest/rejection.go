@@ -18,7 +18,9 @@ const (
 	OutOfOrder
 	TooOld
 	Duplicate
-	NativeHistogram
+	BadHistogram
+	BadExemplar
+	LateExemplar
 	SeriesLimit
 	LabelTooLong
 	InFuture
@@ -43,11 +45,17 @@ var reasonTexts = [reasons]struct {
 		"samples that differ from the one stored for the same time",
 		invoq.KindInvalid,
 	},
-	NativeHistogram: {
-		"native_histogram",
-		"native histograms, which this endpoint does not read",
+	BadHistogram: {
+		"bad_histogram",
+		"native histograms that contradict themselves",
 		invoq.KindInvalid,
 	},
+	BadExemplar: {
+		"bad_exemplar",
+		"exemplars that are too long or belong to no sample",
+		invoq.KindInvalid,
+	},
+	LateExemplar: {"late_exemplar", "exemplars older than those stored", invoq.KindInvalid},
 	SeriesLimit:  {"series_limit", "new series above the tenant's limit", invoq.KindLimited},
 	LabelTooLong: {"label_too_long", "series with a label that is too long", invoq.KindUnprocessable},
 	InFuture:     {"in_future", "samples too far in the future", invoq.KindUnprocessable},
@@ -75,25 +83,50 @@ func Reasons() []Reason {
 	return all
 }
 
+// Counts says how many of each kind of value.
+type Counts struct{ Samples, Histograms, Exemplars int }
+
+// Add returns the sums.
+func (c Counts) Add(o Counts) Counts {
+	return Counts{c.Samples + o.Samples, c.Histograms + o.Histograms, c.Exemplars + o.Exemplars}
+}
+
+// sub returns the differences.
+func (c Counts) sub(o Counts) Counts {
+	return Counts{c.Samples - o.Samples, c.Histograms - o.Histograms, c.Exemplars - o.Exemplars}
+}
+
+// Total returns how many values of all kinds.
+func (c Counts) Total() int { return c.Samples + c.Histograms + c.Exemplars }
+
 // Rejections counts samples that were not kept, with one example a reason.
 // The zero value is empty.
 type Rejections struct {
 	counts   [reasons]int
-	samples  int // how many of the counted are samples of the batch
+	batch    Counts // how many of the counted are in the batch
 	examples [reasons]string
+}
+
+// AddValues counts values of the batch as rejected.
+func (r *Rejections) AddValues(why Reason, n Counts, example func() string) {
+	r.batch = r.batch.Add(n)
+	r.Add(why, n.Total(), example)
 }
 
 // AddSamples counts n samples of the batch as rejected.
 func (r *Rejections) AddSamples(why Reason, n int, example func() string) {
-	r.samples += n
-	r.Add(why, n, example)
+	r.AddValues(why, Counts{Samples: n}, example)
 }
 
-// Samples returns how many samples of the batch were rejected.
-func (r Rejections) Samples() int { return r.samples }
+// Batch returns how many values of the batch were rejected.
+func (r Rejections) Batch() Counts { return r.batch }
 
-// Add counts n things beside the batch's samples (histograms, series without
-// samples). Example, called at most once a reason, describes one of them.
+// Samples returns how many samples of the batch were rejected.
+func (r Rejections) Samples() int { return r.batch.Samples }
+
+// Add counts n things that are not in the batch (what could not be read,
+// series without values). Example, called at most once a reason, describes one
+// of them.
 func (r *Rejections) Add(why Reason, n int, example func() string) {
 	if r.counts[why] == 0 && example != nil {
 		r.examples[why] = example()
@@ -108,11 +141,14 @@ func (r *Rejections) Merge(o Rejections) {
 			r.Add(Reason(why), n, func() string { return o.examples[why] })
 		}
 	}
-	r.samples += o.samples
+	r.batch = r.batch.Add(o.batch)
 }
 
 // Count returns how many samples were rejected for the reason.
 func (r Rejections) Count(why Reason) int { return r.counts[why] }
+
+// Example describes one of those rejected for the reason.
+func (r Rejections) Example(why Reason) string { return r.examples[why] }
 
 // Total returns how many samples were rejected.
 func (r Rejections) Total() int {
@@ -121,6 +157,11 @@ func (r Rejections) Total() int {
 		n += c
 	}
 	return n
+}
+
+// onlyExemplars reports whether nothing but exemplars was rejected.
+func (r Rejections) onlyExemplars() bool {
+	return r.Total() == r.counts[BadExemplar]+r.counts[LateExemplar]
 }
 
 // Err returns nil when nothing was rejected; otherwise the sender's verdict,

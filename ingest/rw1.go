@@ -2,8 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"encoding/binary"
-	"math"
 
 	"invoq"
 )
@@ -59,51 +57,55 @@ func decodeSeriesV1(b []byte, lim Limits, out *Batch) error {
 	if len(out.Series) == lim.Series {
 		return invoq.Errorf(invoq.KindTooLarge, "request has more than %d series", lim.Series)
 	}
-	s := Series{First: int32(len(out.Samples))}
-	labelCount, histograms := 0, 0
+	s := out.begin()
+	labelCount := 0
 	for i := 0; i < len(b); {
 		start := i
 		tag, j := varint(b, i)
 		if j < 0 {
 			return badProto()
 		}
-		var err error
-		switch tag {
-		case 1<<3 | wireBytes:
-			if _, i, err = span(b, j); err != nil {
-				return badProto()
-			}
-			if labelCount++; labelCount > lim.Labels {
-				return invoq.Errorf(invoq.KindTooLarge, "a series has more than %d labels", lim.Labels)
-			}
-			s.Labels = appendField(s.Labels, b, start, i)
-		case 2<<3 | wireBytes:
-			var from int
-			if from, i, err = span(b, j); err != nil {
-				return badProto()
-			}
-			if len(out.Samples) == lim.Samples {
-				return invoq.Errorf(invoq.KindTooLarge, "request has more than %d samples", lim.Samples)
-			}
-			sample, err := decodeSampleV1(b[from:i])
-			if err != nil {
-				return badProto()
-			}
-			out.Samples = append(out.Samples, sample)
-		default:
-			if i, err = skip(b, j, int(tag&7)); err != nil {
-				return badProto()
-			}
-			if tag == 4<<3|wireBytes {
-				histograms++
-			}
+		next, err := skip(b, j, int(tag&7))
+		if err != nil {
+			return badProto()
 		}
+		i = next
+		if tag&7 != wireBytes {
+			continue
+		}
+		if tag>>3 != 1 {
+			from, _, _ := span(b, j)
+			if err := valueV1(tag>>3, b[from:next], lim, out); err != nil {
+				return err
+			}
+			continue
+		}
+		if labelCount++; labelCount > lim.Labels {
+			return invoq.Errorf(invoq.KindTooLarge, "a series has more than %d labels", lim.Labels)
+		}
+		s.Labels = appendField(s.Labels, b, start, next)
 	}
-	if histograms > 0 {
-		out.Skipped.Add(NativeHistogram, histograms, func() string { return describe(s.Labels) })
+	out.end(s)
+	return nil
+}
+
+// The fields of a TimeSeries message of 1.0 that hold values.
+const (
+	samplesV1    = 2
+	exemplarsV1  = 3
+	histogramsV1 = 4
+)
+
+// valueV1 reads one element of a field that holds values.
+func valueV1(field uint64, b []byte, lim Limits, out *Batch) error {
+	switch field {
+	case samplesV1:
+		return addSample(b, lim, out)
+	case exemplarsV1:
+		return addExemplar(b, lim, out, labelFields)
+	case histogramsV1:
+		return addHistogram(b, lim, out)
 	}
-	s.End = int32(len(out.Samples))
-	out.Series = append(out.Series, s)
 	return nil
 }
 
@@ -118,37 +120,4 @@ func appendField(run, b []byte, from, to int) []byte {
 		return b[end:to:to]
 	}
 	return append(bytes.Clone(run), b[from:to]...)
-}
-
-// decodeSampleV1 reads one Sample message.
-func decodeSampleV1(b []byte) (Sample, error) {
-	var s Sample
-	for i := 0; i < len(b); {
-		tag, j := varint(b, i)
-		if j < 0 {
-			return s, errTruncated
-		}
-		switch tag {
-		case 1<<3 | wireI64:
-			if j+8 > len(b) {
-				return s, errTruncated
-			}
-			s.V = math.Float64frombits(binary.LittleEndian.Uint64(b[j:]))
-			i = j + 8
-		case 2<<3 | wireVarint:
-			t, next := varint(b, j)
-			if next < 0 {
-				return s, errTruncated
-			}
-			s.T = int64(t)
-			i = next
-		default:
-			next, err := skip(b, j, int(tag&7))
-			if err != nil {
-				return s, err
-			}
-			i = next
-		}
-	}
-	return s, nil
 }

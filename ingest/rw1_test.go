@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -22,6 +23,16 @@ func show(t testing.TB, b *Batch) []string {
 			line.WriteString(" ")
 			line.WriteString(formatSample(sample))
 		}
+		for _, h := range b.Histograms[s.FirstHistogram:s.EndHistogram] {
+			fmt.Fprintf(&line, " h%g@%d", h.Sum(), h.T)
+		}
+		for _, e := range b.Exemplars[s.FirstExemplar:s.EndExemplar] {
+			fmt.Fprintf(&line, " # %s %g@%d", describe(e.Labels), e.V, e.T)
+		}
+		if s.Described > 0 {
+			m := b.Descriptions[s.Described-1]
+			fmt.Fprintf(&line, " %s|%s|%s", m.Type, m.Help, m.Unit)
+		}
 		lines = append(lines, line.String())
 	}
 	for _, m := range b.Metadata {
@@ -38,6 +49,13 @@ func request(t testing.TB, r prompb.WriteRequest) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// promRequest is a request with one sample of the series.
+func promRequest(ls labels.Labels) prompb.WriteRequest {
+	return prompb.WriteRequest{Timeseries: []prompb.TimeSeries{{
+		Labels: prompb.FromLabels(ls, nil), Samples: []prompb.Sample{{Timestamp: 1}},
+	}}}
 }
 
 func TestDecodeV1ReadsWhatPrometheusWrites(t *testing.T) {
@@ -64,17 +82,14 @@ func TestDecodeV1ReadsWhatPrometheusWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`{"__name__": "up", "empty": ""} 1.5@1 0@-2 +Inf@0`,
-		`{"__name__": "h"}`,
+		`{"__name__": "up", "empty": ""} 1.5@1 0@-2 +Inf@0 # {"trace_id": "x"} 1@2`,
+		`{"__name__": "h"} h3@0`,
 		`{}`,
 		"# up|counter|Is it up.|bool",
 		"# odd|unknown||",
 	}
 	if diff := cmp.Diff(want, show(t, &b)); diff != "" {
 		t.Error("decoded (-want +got):\n" + diff)
-	}
-	if n := b.Skipped.Count(NativeHistogram); n != 1 {
-		t.Errorf("%d native histograms were reported, want 1", n)
 	}
 }
 
@@ -175,6 +190,11 @@ func FuzzDecodeV1(f *testing.F) {
 		Labels:  []prompb.Label{{Name: "__name__", Value: "up"}, {Name: "a", Value: "b"}},
 		Samples: []prompb.Sample{{Timestamp: 1, Value: 1.5}, {Timestamp: 2, Value: math.NaN()}},
 	}}, Metadata: []prompb.MetricMetadata{{MetricFamilyName: "up", Help: "x"}}}))
+	f.Add(request(f, prompb.WriteRequest{Timeseries: []prompb.TimeSeries{{
+		Labels:     []prompb.Label{{Name: "__name__", Value: "h"}},
+		Histograms: []prompb.Histogram{prompb.FromIntHistogram(1, anInt), prompb.FromFloatHistogram(2, aFloat)},
+		Exemplars:  []prompb.Exemplar{{Labels: []prompb.Label{{Name: "a", Value: "b"}}, Value: 1, Timestamp: 2}},
+	}}}))
 	f.Add([]byte{0x0a, 0x00, 0x0a, 0x00})
 	f.Add([]byte{0x0a, 0x04, 0x12, 0x02, 0x10, 0x07})
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -195,14 +215,29 @@ func FuzzDecodeV1(f *testing.F) {
 			t.Fatalf("%d series, Prometheus reads %d", len(ours.Series), len(theirs.Timeseries))
 		}
 		for i, s := range ours.Series {
-			want := theirs.Timeseries[i].Samples
+			want := theirs.Timeseries[i]
 			got := ours.Samples[s.First:s.End]
-			if len(got) != len(want) {
-				t.Fatalf("series %d has %d samples, Prometheus reads %d", i, len(got), len(want))
+			if len(got) != len(want.Samples) {
+				t.Fatalf("series %d has %d samples, Prometheus reads %d", i, len(got), len(want.Samples))
 			}
 			for j := range got {
-				if got[j].T != want[j].Timestamp || math.Float64bits(got[j].V) != math.Float64bits(want[j].Value) {
-					t.Fatalf("sample %v, Prometheus reads %v", got[j], want[j])
+				if got[j].T != want.Samples[j].Timestamp ||
+					math.Float64bits(got[j].V) != math.Float64bits(want.Samples[j].Value) {
+					t.Fatalf("sample %v, Prometheus reads %v", got[j], want.Samples[j])
+				}
+			}
+			hs := ours.Histograms[s.FirstHistogram:s.EndHistogram]
+			if len(hs) != len(want.Histograms) || int(s.EndExemplar-s.FirstExemplar) != len(want.Exemplars) {
+				t.Fatalf("series %d: %d histograms, Prometheus reads %d", i, len(hs), len(want.Histograms))
+			}
+			for j := range hs {
+				h := want.Histograms[j]
+				sameHistogram(t, hs[j], h.Timestamp, 0, h.IsFloatHistogram(), h.ToIntHistogram, h.ToFloatHistogram)
+			}
+			for j, e := range ours.Exemplars[s.FirstExemplar:s.EndExemplar] {
+				w := want.Exemplars[j]
+				if e.T != w.Timestamp || math.Float64bits(e.V) != math.Float64bits(w.Value) {
+					t.Fatalf("exemplar %v, Prometheus reads %v", e, w)
 				}
 			}
 		}

@@ -99,6 +99,16 @@ type slot struct {
 // Kind names the job in the queue.
 func (slot) Kind() string { return "periodic" }
 
+// Soon enqueues a run of a job outside its slots, in the transaction that
+// causes it. Due is the instant the run is told.
+func (r *Runner) Soon(ctx context.Context, tx pgx.Tx, name string, due time.Time) error {
+	_, err := r.client.InsertTx(ctx, tx, slot{Name: name, Due: due.UTC()}, nil)
+	if err != nil {
+		return fmt.Errorf("enqueue job %q: %w", name, err)
+	}
+	return nil
+}
+
 func (p Periodic) enqueue() (river.JobArgs, *river.InsertOpts) {
 	return slot{Name: p.Name, Due: time.Now().UTC().Truncate(p.Every)}, &river.InsertOpts{
 		UniqueOpts: river.UniqueOpts{ByArgs: true},

@@ -32,7 +32,8 @@ func (db *DB) Mark(ctx context.Context, s invoq.Scope) (Mark, error) {
 				concat_ws(' ',
 					(SELECT xmin FROM aggregation),
 					(SELECT concat(count(*), ' ', max(updated_at)) FROM tenants),
-					(SELECT count(*) FROM pricing_plans))`).Scan(&until, &m.Tags, &m.rest)
+					(SELECT count(*) FROM pricing_plans),
+					(SELECT count(*) FROM plan_assignments))`).Scan(&until, &m.Tags, &m.rest)
 		if until != nil {
 			m.Until = until.UTC()
 		}

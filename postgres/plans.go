@@ -11,13 +11,15 @@ import (
 )
 
 const planColumns = `
-	id::text, version, name, coalesce(tenant_id::text, ''), currency, rates, active, created_at`
+	id::text, version, name, coalesce(tenant_id::text, ''), currency, rates, minimum_per_month, active,
+	coalesce(effective_from::text, ''), created_at, created_by, reason`
 
 // scanPlan reads a row of planColumns.
 func scanPlan(row pgx.CollectableRow) (invoq.Plan, error) {
 	var p invoq.Plan
 	var rates []byte
-	err := row.Scan(&p.ID, &p.Version, &p.Name, &p.TenantID, &p.Currency, &rates, &p.Active, &p.CreatedAt)
+	err := row.Scan(&p.ID, &p.Version, &p.Name, &p.TenantID, &p.Currency, &rates, &p.MinimumPerMonth,
+		&p.Active, &p.EffectiveFrom, &p.CreatedAt, &p.CreatedBy, &p.Reason)
 	if err != nil {
 		return p, err
 	}
@@ -83,12 +85,17 @@ func insertPlan(ctx context.Context, tx pgx.Tx, p invoq.Plan, by string) (invoq.
 		return p, fmt.Errorf("write rates: %w", err)
 	}
 	rows, _ := tx.Query(ctx, `
-		INSERT INTO pricing_plans (id, version, name, tenant_id, currency, rates, active, created_by)
-		VALUES (@id, @version, @name, nullif(@tenant_id, '')::uuid, @currency, @rates, @active, @by)
+		INSERT INTO pricing_plans (
+			id, version, name, tenant_id, currency, rates, minimum_per_month, active, effective_from,
+			created_by, reason)
+		VALUES (
+			@id, @version, @name, nullif(@tenant_id, '')::uuid, @currency, @rates, @minimum, @active,
+			nullif(@effective_from, '')::date, @by, @reason)
 		RETURNING `+planColumns,
 		pgx.NamedArgs{
 			"id": p.ID, "version": p.Version, "name": p.Name, "tenant_id": string(p.TenantID),
-			"currency": p.Currency, "rates": rates, "active": p.Active, "by": by,
+			"currency": p.Currency, "rates": rates, "minimum": p.MinimumPerMonth, "active": p.Active,
+			"effective_from": string(p.EffectiveFrom), "by": by, "reason": p.Reason,
 		})
 	return pgx.CollectExactlyOneRow(rows, scanPlan)
 }

@@ -101,67 +101,6 @@ func parseUsageKey(s string) (usageKey, error) {
 	return k, nil
 }
 
-// SumUsage returns the usage, with its service's tags, of each revision over an interval of whole
-// five-minute windows, by tenant, namespace, service and revision. It reads
-// days where they fit, then hours, then the windows at the edges.
-func (db *DB) SumUsage(ctx context.Context, s invoq.Scope, f UsageFilter) ([]invoq.Usage, error) {
-	var all []invoq.Usage
-	err := db.in(ctx, s, func(tx pgx.Tx) error {
-		args := pgx.NamedArgs{
-			"start": f.Interval.Start, "end": f.Interval.End,
-			"tenant": string(f.Tenant), "service": f.Service, "revision": f.Revision,
-		}
-		addParts(args, f.Interval)
-		rows, _ := tx.Query(ctx, sumUsage, args)
-		var err error
-		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (invoq.Usage, error) {
-			u := invoq.Usage{Interval: f.Interval}
-			err := row.Scan(&u.TenantID, &u.Tenant, &u.Namespace, &u.Service, &u.Revision, &u.Tags,
-				&u.Invocations, &u.DurationMs, &u.MBMs, &u.CPUMs, &u.ColdStarts, &u.Errors,
-				&u.MaxMemoryMB, &u.GapSeconds, &u.Assumed, &u.UnmeasuredMs)
-			return u, err
-		})
-		return err
-	})
-	return all, wrap(err, "sum usage")
-}
-
-// addParts cuts the interval into whole days, the whole hours around them, and
-// the five-minute windows around those.
-func addParts(args pgx.NamedArgs, i invoq.Interval) {
-	cut := func(size invoq.WindowSize) (time.Time, time.Time) {
-		start, end := size.Ceil(i.Start), size.Floor(i.End)
-		if !start.Before(end) { // None fits; an empty range at the end.
-			return i.End, i.End
-		}
-		return start, end
-	}
-	dayStart, dayEnd := cut(invoq.Window1d)
-	hourStart, hourEnd := cut(invoq.Window1h)
-	args["day_start"], args["day_end"] = dayStart, dayEnd
-	args["hour_start"], args["hour_end"] = hourStart, hourEnd
-}
-
-const sumUsage = `
-	SELECT u.tenant_id::text, t.name, v.namespace, v.name, r.name, v.tags,
-		sum(u.invocations), sum(u.duration_ms), sum(u.mb_ms), sum(u.cpu_ms), sum(u.cold_starts),
-		sum(u.errors), max(u.max_memory_mb), sum(u.gap_seconds), sum(u.assumed), sum(u.unmeasured_ms)
-	FROM usage_aggregate u
-	JOIN tenants t ON t.id = u.tenant_id
-	JOIN revisions r ON r.id = u.revision_id
-	JOIN services v ON v.id = r.service_id
-	WHERE (
-			u.window_seconds = 86400 AND u.window_start >= @day_start AND u.window_start < @day_end
-			OR u.window_seconds = 3600 AND u.window_start >= @hour_start AND u.window_start < @hour_end
-				AND NOT (u.window_start >= @day_start AND u.window_start < @day_end)
-			OR u.window_seconds = 300 AND u.window_start >= @start AND u.window_start < @end
-				AND NOT (u.window_start >= @hour_start AND u.window_start < @hour_end)
-		)
-		AND (@tenant = '' OR u.tenant_id = nullif(@tenant, '')::uuid)
-		AND (@service = '' OR v.name = @service) AND (@revision = '' OR r.name = @revision)
-	GROUP BY u.tenant_id, t.name, v.namespace, v.name, r.name, v.tags
-	ORDER BY t.name, v.namespace, v.name, r.name`
-
 // MeterState is what a run of the aggregation has to know.
 type MeterState struct {
 	// Until is how far usage has been aggregated; zero before the first run.

@@ -230,6 +230,11 @@ func TestWindowsAddUp(t *testing.T) {
 			}
 		}
 	}
+	acme, err := db.FindTenant(t.Context(), everyone, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
 	rapid.Check(t, func(t *rapid.T) {
 		cuts := rapid.SliceOfN(rapid.IntRange(0, 800), 2, 2).Draw(t, "cuts")
 		slices.Sort(cuts)
@@ -239,12 +244,12 @@ func TestWindowsAddUp(t *testing.T) {
 			),
 			End: day.Add(time.Duration(cuts[1]+1) * 5 * time.Minute),
 		}
-		us, err := db.SumUsage(t.Context(), everyone, postgres.UsageFilter{Interval: i})
+		us, err := db.SumSpans(ctx, everyone, []postgres.Span{{Tenant: acme.ID, Interval: i}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got invoq.Quantities
-		for _, u := range us {
+		for _, u := range us[0] {
 			got = got.Add(u.Quantities)
 		}
 		if want := sum(i); got.Invocations.Cmp(want.Invocations) != 0 || got.MBMs.Cmp(want.MBMs) != 0 {
@@ -296,7 +301,7 @@ func TestBills(t *testing.T) {
 	if bs, err := db.ListBills(
 		t.Context(),
 		invoq.Only(zeta.ID),
-		"",
+		postgres.BillFilter{},
 		invoq.Page{Limit: 10},
 	); err != nil ||
 		len(bs) > 0 {

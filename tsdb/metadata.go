@@ -2,6 +2,7 @@ package tsdb
 
 import (
 	"maps"
+	"strings"
 	"sync"
 
 	"invoq"
@@ -21,6 +22,29 @@ type metadataStore struct {
 // newMetadataStore returns an empty store.
 func newMetadataStore() *metadataStore {
 	return &metadataStore{byTenant: map[invoq.TenantName]map[string]ingest.Metadata{}}
+}
+
+// describe remembers what a sender said with one series of a metric. The
+// strings of d may change when the request is over.
+func (m *metadataStore) describe(tenant invoq.TenantName, metric string, d ingest.Metadata) {
+	m.put(tenant, []ingest.Metadata{{
+		Family: strings.Clone(familyOf(metric, d.Type)),
+		Type:   d.Type, Help: strings.Clone(d.Help), Unit: strings.Clone(d.Unit),
+	}})
+}
+
+// familyOf returns the family of a metric: of the series of a classic histogram
+// or summary the name without what they add to it.
+func familyOf(metric, kind string) string {
+	if kind != "histogram" && kind != "gaugehistogram" && kind != "summary" {
+		return metric
+	}
+	for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+		if family, ok := strings.CutSuffix(metric, suffix); ok {
+			return family
+		}
+	}
+	return metric
 }
 
 // put remembers what a sender said of its metrics, up to the limit of a tenant.

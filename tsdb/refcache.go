@@ -27,7 +27,13 @@ type seriesEntry struct {
 	// billable series feed a bill: their values must be finite.
 	billable bool
 	used     uint32
-	next     *seriesEntry // another series with the same hash
+	// settled is set once newest is known: no sample of the series that was
+	// ever stored is newer. It may lie above what is stored, never below.
+	settled bool
+	newest  int64
+	// pending is the number of the last appender that took points of it.
+	pending uint32
+	next    *seriesEntry // another series with the same hash
 }
 
 // newRefCache returns an empty cache.

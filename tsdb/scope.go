@@ -15,13 +15,15 @@ import (
 // matcher is added below the query engine, so nothing an expression can say
 // (regular expressions, or, @, offset, info()) reaches another tenant.
 func (s *Store) Scoped(tenant invoq.TenantName) storage.Queryable {
+	return scopedQueryable{s.db, onlyTenant(tenant)}
+}
+
+// onlyTenant returns the matcher that every view of a tenant adds.
+func onlyTenant(tenant invoq.TenantName) *labels.Matcher {
 	if tenant == "" {
 		panic("BUG: scoped to no tenant")
 	}
-	return scopedQueryable{
-		s.db,
-		labels.MustNewMatcher(labels.MatchEqual, ingest.TenantLabel, string(tenant)),
-	}
+	return labels.MustNewMatcher(labels.MatchEqual, ingest.TenantLabel, string(tenant))
 }
 
 // Everything returns a view of all tenants' series, for the owner.

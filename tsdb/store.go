@@ -30,6 +30,7 @@ type Store struct {
 	writer   *Writer
 	meta     *metadataStore
 	changes  *changes
+	refusals *refusals
 }
 
 // Open opens or creates the TSDB under cfg.Dir and replays its log. The caller
@@ -51,6 +52,7 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		series:   newSeriesLimit(cfg.SeriesPerTenant),
 		meta:     newMetadataStore(),
 		changes:  newChanges(),
+		refusals: newRefusals(),
 	}
 	watch := &watchedRegistry{Registerer: s.registry}
 	db, err := tsdb.Open(cfg.Dir, log.With("part", "tsdb"), watch, s.options(), nil)
@@ -83,6 +85,8 @@ func (s *Store) options() *tsdb.Options {
 	o.EnableSTStorage = true
 	o.EnableHistogramSTEncoding = true
 	o.FloatChunkEncoding = chunkenc.EncXOR2
+	o.EnableExemplarStorage = true
+	o.MaxExemplars = maxExemplars
 	return o
 }
 

@@ -71,9 +71,19 @@ func dump(t testing.TB, q storage.Queryable) []string {
 	for set.Next() {
 		line := set.At().Labels().String()
 		it := set.At().Iterator(nil)
-		for it.Next() == chunkenc.ValFloat {
-			ts, v := it.At()
-			line += fmt.Sprintf(" %d:%g", (ts-start.UnixMilli())/1000, v)
+		for kind := it.Next(); kind != chunkenc.ValNone; kind = it.Next() {
+			p := pointAt(it, kind)
+			line += fmt.Sprintf(" %d:", (p.t-start.UnixMilli())/1000)
+			switch {
+			case p.h != nil:
+				line += "h"
+			case p.fh != nil:
+				line += "fh"
+			}
+			line += fmt.Sprintf("%g", p.sum())
+			if p.start != 0 {
+				line += fmt.Sprintf("<%d", (p.start-start.UnixMilli())/1000)
+			}
 		}
 		lines = append(lines, line)
 	}

@@ -18,6 +18,7 @@ import (
 	"invoq/dashboards"
 	"invoq/ingest"
 	"invoq/ingest/events"
+	"invoq/ingest/otlp"
 	"invoq/jobs"
 	"invoq/ledger"
 	"invoq/metering"
@@ -54,6 +55,7 @@ type house struct {
 	aggregator *metering.Aggregator
 	poster     *metering.Poster
 	overviews  *billing.Overviews
+	jobs       *jobs.Runner
 	server     *api.Server
 }
 
@@ -171,7 +173,13 @@ func (h *house) openMetering(ctx context.Context) error {
 		h.store, h.db, h.profiles, h.log, h.set)
 	h.poster = metering.NewPoster(
 		h.db, h.writer, time.Duration(h.cfg.Lateness), h.log, h.set)
-	runner, err := jobs.New(h.db.Pool(), h.log, jobs.Periodic{
+	bills := billing.NewRunner(h.db, billing.RunConfig{
+		Grace: time.Duration(h.cfg.Lateness),
+		// Half of the connections: while bills are run, pages must be answered.
+		Workers: int(max(h.db.Pool().Config().MaxConns/2, 1)),
+	}, h.log, time.Now)
+	var err error
+	h.jobs, err = jobs.New(h.db.Pool(), h.log, jobs.Periodic{
 		Name: "aggregate", Every: invoq.Window5m.Duration(), Timeout: time.Hour,
 		Run: func(ctx context.Context, slot time.Time) error {
 			_, err := h.aggregator.Run(ctx, slot)
@@ -181,16 +189,26 @@ func (h *house) openMetering(ctx context.Context) error {
 			}
 			return h.poster.Run(ctx, slot)
 		},
+	}, jobs.Periodic{
+		// A run begins when it is asked for; this finds those that were cut short.
+		Name: billRuns, Every: time.Minute, Timeout: billRunTime,
+		Run: func(ctx context.Context, _ time.Time) error { return bills.Resume(ctx) },
 	})
 	if err != nil {
 		return err
 	}
-	if err := runner.Start(context.WithoutCancel(ctx)); err != nil {
+	if err := h.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	h.life.add("jobs", runner.Stop)
+	h.life.add("jobs", h.jobs.Stop)
 	return nil
 }
+
+// billRuns is the job that works on bill runs, and billRunTime bounds one go.
+const (
+	billRuns    = "bill-runs"
+	billRunTime = 6 * time.Hour
+)
 
 // openOverviews begins to keep the owner's page at hand.
 func (h *house) openOverviews(ctx context.Context) error {
@@ -212,12 +230,20 @@ func (h *house) openAPI(context.Context) error {
 		return err
 	}
 	own, _ := version()
+	receiver := ingest.NewReceiver(h.store.Writer(), ingest.DefaultLimits(), h.set)
+	translation := otlp.DefaultConfig()
+	translation.Promote = append(translation.Promote, h.cfg.OTLPPromote...)
 	h.server, err = api.New(api.Parts{
 		DB: h.db, Keyring: h.keyring, Sessions: h.sessions, Pepper: h.pepper,
-		Receiver: ingest.NewReceiver(h.store.Writer(), ingest.DefaultLimits(), h.set),
-		Tenancy:  h.cfg.tenancy(), Events: h.events, Queue: h.queue, Costs: h.costs,
+		Receiver: receiver, OTLP: otlp.New(receiver, translation),
+		Tenancy: h.cfg.tenancy(), Events: h.events, Queue: h.queue, Costs: h.costs,
 		Store: h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
-		Aggregator: h.aggregator, Biller: billing.New(h.db), Overviews: h.overviews, Pages: pages,
+		Aggregator: h.aggregator, Biller: billing.New(h.db),
+		Office: billing.NewOffice(h.db, h.store.Lateness(), time.Now),
+		StartRuns: func(ctx context.Context, tx postgres.Tx) error {
+			return h.jobs.Soon(ctx, tx, billRuns, time.Now())
+		},
+		Overviews: h.overviews, Pages: pages,
 		Metrics: h.set, Gatherers: prometheus.Gatherers{h.store.Registry()},
 		Log: h.log, Now: time.Now, Version: own, Secure: h.cfg.SecureCookies,
 	})

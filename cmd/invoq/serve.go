@@ -41,6 +41,7 @@ type serveCmd struct {
 	DefaultTenant string            `default:"default" env:"INVOQ_DEFAULT_TENANT" help:"Tenant of samples of such keys that name none."`
 	FirstSight    string            `default:"count" enum:"count,skip" env:"INVOQ_FIRST_SIGHT" help:"Whether first samples whose start nobody tells count while their tenant is newly watched: count, or skip for fleets that have long been running."`
 	Profiles      string            `env:"INVOQ_PROFILES" help:"YAML file of metric profiles that replaces the built-in ones." placeholder:"FILE"`
+	OTLPPromote   []string          `name:"otlp-promote" env:"INVOQ_OTLP_PROMOTE" help:"Further OpenTelemetry resource attributes that become labels of every series, such as team.name." placeholder:"ATTR"`
 
 	SecureCookies bool   `env:"INVOQ_SECURE_COOKIES" help:"Keep the pages' cookies to https; set it behind a proxy that speaks TLS."`
 	OwnerKeyFile  string `env:"INVOQ_OWNER_KEY_FILE" help:"File with an owner key to accept, made with invoq keygen." placeholder:"FILE"`

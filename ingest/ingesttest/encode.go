@@ -11,11 +11,25 @@ import (
 
 // Series is a series to encode: label names and values in turn, and samples.
 type Series struct {
-	Labels  []string
-	Samples []ingest.Sample
+	Labels     []string
+	Samples    []ingest.Sample
+	Histograms []ingest.Histogram
+	Exemplars  []Exemplar
+	// Type, Help and Unit describe the series in 2.0; the type is a number of
+	// Metadata.MetricType.
+	Type       byte
+	Help, Unit string
 }
 
-// Encode returns the series as a prometheus.WriteRequest, not compressed.
+// Exemplar is an exemplar to encode: label names and values in turn.
+type Exemplar struct {
+	Labels []string
+	T      int64
+	V      float64
+}
+
+// Encode returns the samples of the series as a prometheus.WriteRequest, not
+// compressed.
 func Encode(series ...Series) []byte {
 	var out, msg, field []byte
 	for _, s := range series {
@@ -36,13 +50,22 @@ func EncodeSnappy(series ...Series) []byte { return snappy.Encode(nil, Encode(se
 func Batch(series ...Series) *ingest.Batch {
 	b := new(ingest.Batch)
 	for _, s := range series {
-		first := int32(len(b.Samples))
+		one := ingest.Series{
+			Labels:         AppendLabels(nil, s.Labels),
+			First:          int32(len(b.Samples)),
+			FirstHistogram: int32(len(b.Histograms)),
+			FirstExemplar:  int32(len(b.Exemplars)),
+		}
 		b.Samples = append(b.Samples, s.Samples...)
-		b.Series = append(b.Series, ingest.Series{
-			Labels: AppendLabels(nil, s.Labels),
-			First:  first,
-			End:    int32(len(b.Samples)),
-		})
+		b.Histograms = append(b.Histograms, s.Histograms...)
+		for _, e := range s.Exemplars {
+			b.Exemplars = append(b.Exemplars, ingest.Exemplar{
+				Labels: AppendLabels(nil, e.Labels), T: e.T, V: e.V,
+			})
+		}
+		one.End, one.EndHistogram = int32(len(b.Samples)), int32(len(b.Histograms))
+		one.EndExemplar = int32(len(b.Exemplars))
+		b.Series = append(b.Series, one)
 	}
 	return b
 }

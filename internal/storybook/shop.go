@@ -58,14 +58,28 @@ func (s *shop) FindTenant(_ context.Context, _ invoq.Scope, idOrName string) (in
 	return invoq.Tenant{}, invoq.Errorf(invoq.KindNotFound, "no tenant %q", idOrName)
 }
 
-// FindPlan returns a plan.
-func (s *shop) FindPlan(_ context.Context, _ invoq.Scope, id invoq.PlanID) (invoq.Plan, error) {
+// PlanVersions returns the only version of a plan.
+func (s *shop) PlanVersions(_ context.Context, _ invoq.Scope, id invoq.PlanID) ([]invoq.Plan, error) {
 	for _, p := range s.plans {
 		if p.ID == id {
-			return p, nil
+			return []invoq.Plan{p}, nil
 		}
 	}
-	return invoq.Plan{}, invoq.Errorf(invoq.KindNotFound, "no plan %q", id)
+	return nil, invoq.Errorf(invoq.KindNotFound, "no plan %q", id)
+}
+
+// PlanAssignments returns none: plans are found by the rules.
+func (s *shop) PlanAssignments(
+	context.Context, invoq.Scope, invoq.TenantID,
+) ([]invoq.PlanAssignment, error) {
+	return nil, nil
+}
+
+// BillHistory is empty: nothing was issued yet.
+func (s *shop) BillHistory(
+	context.Context, invoq.Scope, []invoq.TenantID, time.Time, time.Time,
+) (postgres.History, error) {
+	return postgres.History{}, nil
 }
 
 // PlansFor returns the plans that may price a tenant, its own first.
@@ -82,21 +96,26 @@ func (s *shop) PlansFor(_ context.Context, tenant invoq.TenantID) ([]invoq.Plan,
 	return slices.Concat(own, shared), nil
 }
 
-// SumUsage returns the usage of each revision over whole days.
-func (s *shop) SumUsage(_ context.Context, _ invoq.Scope, f postgres.UsageFilter) ([]invoq.Usage, error) {
-	c := s.find(string(f.Tenant))
-	zone, err := c.Location()
-	if err != nil {
-		return nil, err
-	}
-	var all []invoq.Usage
-	for _, fn := range c.functions {
-		u := fn.usage(c.Tenant)
-		for day := f.Interval.Start.In(zone); day.Before(f.Interval.End); day = day.AddDate(0, 0, 1) {
-			u.Quantities = u.Add(fn.quantities(day))
+// SumSpans returns the usage of each revision over spans of whole days.
+func (s *shop) SumSpans(
+	_ context.Context, _ invoq.Scope, spans []postgres.Span,
+) ([][]invoq.Usage, error) {
+	all := make([][]invoq.Usage, len(spans))
+	for i, span := range spans {
+		c := s.find(string(span.Tenant))
+		zone, err := c.Location()
+		if err != nil {
+			return nil, err
 		}
-		if !u.IsZero() {
-			all = append(all, u)
+		for _, fn := range c.functions {
+			u := fn.usage(c.Tenant)
+			u.Interval = span.Interval
+			for day := u.Start.In(zone); day.Before(u.End); day = day.AddDate(0, 0, 1) {
+				u.Quantities = u.Add(fn.quantities(day))
+			}
+			if !u.IsZero() {
+				all[i] = append(all[i], u)
+			}
 		}
 	}
 	return all, nil

@@ -132,6 +132,8 @@ type computation struct {
 	reader   *reader
 	profiles Profiles
 	fleet    *fleet
+	// infos are the labels of target_info, by tenant, job and instance.
+	infos map[string]labels.Labels
 	// newest is the time of the newest sample met, milliseconds.
 	newest int64
 	// turnedAway are services with series that their source does not count.
@@ -146,6 +148,9 @@ func (c *computation) run() error {
 		return err
 	}
 	if err := c.readStarts(); err != nil {
+		return err
+	}
+	if err := c.readInfos(); err != nil {
 		return err
 	}
 	if err := c.readMemory(metrics); err != nil {
@@ -184,10 +189,11 @@ func (c *computation) read(
 		for _, u := range uses {
 			turnedAway := false
 			err := c.reader.series(c.ctx, u.metric, func(ls labels.Labels, it chunkenc.Iterator) error {
-				if !u.counts(ls) {
+				known := c.informed(u, ls)
+				if !u.counts(known) {
 					return nil
 				}
-				r, d := c.whose(u, ls)
+				r, d := c.whose(u, known)
 				if r == nil {
 					return nil
 				}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/value"
 )
 
@@ -49,6 +50,8 @@ type sample struct {
 	// told is set when the sample itself carried the start.
 	told bool
 	v    float64
+	// native is the histogram that v was read from, nil for a number.
+	native *histogram.FloatHistogram
 }
 
 // birth is how a series' first sample was counted.
@@ -110,6 +113,8 @@ type step struct {
 	from, t int64 // the samples' times; from is 0 at a birth
 	growth  int64 // units
 	born    birth
+	// anew is set where all of the sample is growth: a birth or a restart.
+	anew bool
 }
 
 // resume sets the state to a sample that was counted before.
@@ -134,10 +139,11 @@ func (c *counter) next(s sample) (step, bool) {
 	case !c.seen:
 		st.born = c.births.of(s)
 		if st.born != bornBefore {
+			st.anew = true
 			st.growth = units
 		}
 	case units < c.units || c.restarted(s):
-		st.from, st.growth = c.prev.t, units
+		st.from, st.growth, st.anew = c.prev.t, units, true
 	default:
 		st.from, st.growth = c.prev.t, units-c.units
 	}

@@ -40,6 +40,8 @@ type service struct {
 	key    invoq.ServiceKey
 	source Source // zero until its first series is counted
 	group  string // of the source's profile
+	// counted is set once a series of its invocations is met.
+	counted bool
 }
 
 // revision collects what one revision used, slot by slot.
@@ -50,6 +52,10 @@ type revision struct {
 	pods    map[string]*pod
 	// chosen is what fills each role of a profile.
 	chosen map[place]choice
+	// memoryBytes is what the labels of its invocations say, 0 for nothing.
+	memoryBytes int64
+	// riser is the pod whose gauge of replicas is read: others tell the same.
+	riser *pod
 }
 
 // place is a role of a profile: pods of one revision may follow different
@@ -195,11 +201,13 @@ func (f *fleet) revisionOf(p *Profile, prefix string, ls labels.Labels) *revisio
 	if name == "" {
 		name = "unknown"
 	}
+	namespace := first(ls, p.Namespace)
+	if dot := strings.LastIndexByte(name, '.'); p.Dotted && dot > 0 {
+		name, namespace = name[:dot], name[dot+1:]
+	}
 	key := invoq.ServiceKey{
-		Tenant: invoq.TenantName(
-			ls.Get(ingest.TenantLabel),
-		),
-		Namespace: shortName(first(ls, p.Namespace)),
+		Tenant:    invoq.TenantName(ls.Get(ingest.TenantLabel)),
+		Namespace: shortName(namespace),
 		Service:   shortName(name),
 	}
 	// Labels may point into a file that is unmapped once the reader is closed:
@@ -246,7 +254,12 @@ func (f *fleet) podOf(r *revision, p *Profile, ls labels.Labels) *pod {
 	if known := r.pods[name]; known != nil {
 		return known
 	}
-	d := &pod{node: f.node(nodeKey(string(r.service.key.Tenant), r.service.key.Namespace, name))}
+	key := nodeKey(string(r.service.key.Tenant), r.service.key.Namespace, name)
+	if p.Gateway {
+		// What is known of the pod that it names is not the function's.
+		key = nodeKey(string(r.service.key.Tenant), r.service.key.Namespace, name+"\xff"+r.service.key.Service)
+	}
+	d := &pod{node: f.node(key)}
 	r.pods[strings.Clone(name)] = d
 	return d
 }
@@ -258,6 +271,9 @@ func (f *fleet) podOf(r *revision, p *Profile, ls labels.Labels) *pod {
 func (r *revision) accepts(role role, u use, loosely bool) bool {
 	s := r.service
 	if s.source == (Source{}) {
+		if u.profile.chosenAlone() {
+			return false
+		}
 		s.source, s.group = Source{u.profile.Name, u.prefix}, u.profile.group()
 	}
 	if s.group != u.profile.group() {

@@ -34,6 +34,17 @@ type Profile struct {
 	Pod       []string `yaml:"pod"`
 	// Match restricts the profile to series whose labels match, as Family.Match.
 	Match map[string]string `yaml:"match"`
+	// Auto is false for a profile that counts only services whose source names
+	// it; nil means true.
+	Auto *bool `yaml:"auto"`
+	// Dotted says that the service's label holds name.namespace.
+	Dotted bool `yaml:"dotted"`
+	// Gateway says that the series come from something in front of the
+	// functions: nothing is joined to the pod that they name.
+	Gateway bool `yaml:"gateway"`
+	// TargetInfo looks for labels that a series lacks on the target_info series
+	// of its job and instance.
+	TargetInfo bool `yaml:"target_info"`
 	// Ignore is an anchored regular expression of metric names never counted.
 	Ignore string `yaml:"ignore"`
 	// Families by what they measure; within one, the first that a service has.
@@ -63,9 +74,20 @@ type Family struct {
 	Join bool `yaml:"join"`
 	// Pods counts pods that appear instead of reading a series.
 	Pods bool `yaml:"pods"`
+	// Native reads native histograms: their count, their sum, or their buckets.
+	Native string `yaml:"native"`
+	// Rises counts how often a gauge of replicas leaves 0.
+	Rises bool `yaml:"rises"`
+	// MemoryLabel holds the memory of an invocation in MB (2^20 bytes), for
+	// emitters that have no gauge of it.
+	MemoryLabel string `yaml:"memory_label"`
 
 	match []matcher
 }
+
+// chosenAlone reports whether the profile counts only services whose source
+// names it.
+func (p *Profile) chosenAlone() bool { return p.Auto != nil && !*p.Auto }
 
 // matcher is one entry of Family.Match, compiled.
 type matcher struct {
@@ -158,10 +180,22 @@ func (f *Family) compile() error {
 	default:
 		return fmt.Errorf("unit %q is not s, ms or bytes", f.Unit)
 	}
+	switch f.Native {
+	case "", nativeCount, nativeSum, nativeBuckets:
+	default:
+		return fmt.Errorf("native %q is not count, sum or buckets", f.Native)
+	}
 	var err error
 	f.match, err = compileMatchers(f.Match)
 	return err
 }
+
+// What Family.Native may read.
+const (
+	nativeCount   = "count"
+	nativeSum     = "sum"
+	nativeBuckets = "buckets"
+)
 
 // compileMatchers compiles expressions by label name. A name may list
 // alternatives, as in "a|b", and an expression that begins with "!" must not

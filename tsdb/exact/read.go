@@ -112,7 +112,7 @@ func (r *reader) series(
 
 // before returns the last sample of a series before the first read's reach,
 // and false when the TSDB holds none.
-func (r *reader) before(ctx context.Context, ls labels.Labels) (sample, bool, error) {
+func (r *reader) before(ctx context.Context, ls labels.Labels, native string) (sample, bool, error) {
 	if r.deep == nil {
 		return sample{}, false, nil
 	}
@@ -129,8 +129,8 @@ func (r *reader) before(ctx context.Context, ls labels.Labels) (sample, bool, er
 			continue
 		}
 		it := set.At().Iterator(nil)
-		for it.Next() == chunkenc.ValFloat {
-			if s := sampleAt(it); !value.IsStaleNaN(s.v) {
+		for kind := it.Next(); kind != chunkenc.ValNone; kind = it.Next() {
+			if s, ok := sampleAt(it, kind, native); ok && !value.IsStaleNaN(s.v) {
 				last, found = s, true
 			}
 		}
@@ -141,9 +141,26 @@ func (r *reader) before(ctx context.Context, ls labels.Labels) (sample, bool, er
 	return last, found, set.Err()
 }
 
-// sampleAt returns the iterator's current sample.
-func sampleAt(it chunkenc.Iterator) sample {
-	t, v := it.At()
+// sampleAt returns what the iterator stands at: a number, or what native names
+// of a native histogram. It returns false for the one where the other is asked.
+func sampleAt(it chunkenc.Iterator, kind chunkenc.ValueType, native string) (sample, bool) {
 	start := it.AtST()
-	return sample{t: t, v: v, start: start, told: start != 0}
+	s := sample{start: start, told: start != 0}
+	if native == "" {
+		if kind != chunkenc.ValFloat {
+			return s, false
+		}
+		s.t, s.v = it.At()
+		return s, true
+	}
+	if kind == chunkenc.ValFloat {
+		// A series that has ended may be marked so by a number.
+		s.t, s.v = it.At()
+		return s, value.IsStaleNaN(s.v)
+	}
+	s.t, s.native = it.AtFloatHistogram(nil)
+	if s.v = s.native.Count; native == nativeSum || value.IsStaleNaN(s.native.Sum) {
+		s.v = s.native.Sum
+	}
+	return s, true
 }

@@ -45,13 +45,13 @@ func (c *computation) result() Result {
 			cmp.Compare(x.Service, y.Service), cmp.Compare(a.name, b.name))
 	})
 	for _, r := range c.fleet.order {
-		if !r.counts(invocationsRole, nil) {
+		if !r.service.counted {
 			continue // Memory or CPU of something that serves nothing.
 		}
 		delete(res.Uncounted, r.service.key)
 		res.Sources[r.service.key] = r.service.source
 		for i := range r.slots {
-			if s := &r.slots[i]; s.seen || s.gapMs > 0 {
+			if s := &r.slots[i]; s.seen || s.gapMs > 0 || s.coldStarts != (uint128{}) {
 				start := c.req.Interval.Start.Add(time.Duration(int64(i)*slotMs) * time.Millisecond)
 				res.Rows = append(res.Rows, r.row(s, start))
 			}

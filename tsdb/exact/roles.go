@@ -12,13 +12,25 @@ import (
 // walk follows a counter through the interval. It calls each for every step
 // that lies in it, with the slot that the step belongs to.
 func (c *computation) walk(
-	s scale, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator, each func(step, *slot),
+	u use, s scale, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator, each func(step, *slot),
+) error {
+	return c.follow(u, s, r, d, ls, it, func(st step, _, _ sample, s *slot) { each(st, s) })
+}
+
+// follow is walk for who needs the samples of a step too: the one before it,
+// which is none at a birth, and the one that shows it.
+func (c *computation) follow(
+	u use, s scale, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator,
+	each func(st step, prev, v sample, s *slot),
 ) error {
 	target := c.fleet.targets.of(ls)
 	ct := counter{scale: s, births: c.births(r, target)}
 	first := true
-	for it.Next() == chunkenc.ValFloat {
-		v := sampleAt(it)
+	for kind := it.Next(); kind != chunkenc.ValNone; kind = it.Next() {
+		v, ok := sampleAt(it, kind, u.family.Native)
+		if !ok {
+			continue
+		}
 		if value.IsStaleNaN(v.v) {
 			d.stale = max(d.stale, v.t)
 			c.newest = max(c.newest, v.t)
@@ -29,7 +41,7 @@ func (c *computation) walk(
 		}
 		c.newest = max(c.newest, v.t)
 		if first && v.t > c.reader.from {
-			last, ok, err := c.reader.before(c.ctx, ls)
+			last, ok, err := c.reader.before(c.ctx, ls, u.family.Native)
 			if err != nil {
 				return err
 			}
@@ -38,9 +50,10 @@ func (c *computation) walk(
 			}
 		}
 		first = false
+		prev := ct.prev
 		st, ok := ct.next(v)
 		if ok && v.t > c.reader.from {
-			each(st, &r.slots[(v.t-1-c.reader.from)/slotMs])
+			each(st, prev, v, &r.slots[(v.t-1-c.reader.from)/slotMs])
 		}
 	}
 	return nil
@@ -61,11 +74,16 @@ func (c *computation) births(r *revision, t *target) births {
 
 // invocations counts requests. Its steps also date the pod: when it was first
 // seen, and when it was scraped.
-func (c *computation) invocations(_ use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
+func (c *computation) invocations(u use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
 	seen := false
-	return c.walk(perCount, r, d, ls, it, func(st step, s *slot) {
+	r.service.counted = true
+	memoryBytes := u.family.memoryIn(ls)
+	return c.walk(u, perCount, r, d, ls, it, func(st step, s *slot) {
 		s.seen = true
 		s.invocations.add(st.growth)
+		if st.growth > 0 && memoryBytes > 0 {
+			r.memoryBytes = memoryBytes
+		}
 		if st.born == bornAssumed {
 			s.assumed.add(st.growth)
 		}
@@ -109,8 +127,11 @@ func (c *computation) duration(u use, r *revision, d *pod, ls labels.Labels, it 
 			g = nil
 		}
 	}
-	limit := c.req.MemoryLimits[r.service.key]
-	return c.walk(u.family.timeScale(), r, d, ls, it, func(st step, s *slot) {
+	limit := r.memoryBytes
+	if limit == 0 {
+		limit = c.req.MemoryLimits[r.service.key]
+	}
+	return c.walk(u, u.family.timeScale(), r, d, ls, it, func(st step, s *slot) {
 		s.seen = true
 		s.durationNs.add(st.growth)
 		if st.growth == 0 {
@@ -131,6 +152,9 @@ func (c *computation) duration(u use, r *revision, d *pod, ls labels.Labels, it 
 
 // latency counts one bucket of a histogram, slot by slot.
 func (c *computation) latency(u use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
+	if u.family.Native != "" {
+		return c.nativeLatency(u, r, d, ls, it)
+	}
 	upper, err := strconv.ParseFloat(ls.Get(labels.BucketLabel), 64)
 	if err != nil || math.IsNaN(upper) {
 		return nil // Not a bucket of a histogram.
@@ -143,22 +167,25 @@ func (c *computation) latency(u use, r *revision, d *pod, ls labels.Labels, it c
 		d.buckets[upperMs] = make([]int64, len(r.slots))
 	}
 	counts := d.buckets[upperMs]
-	return c.walk(perCount, r, d, ls, it, func(st step, _ *slot) {
+	return c.walk(u, perCount, r, d, ls, it, func(st step, _ *slot) {
 		counts[(st.t-1-c.reader.from)/slotMs] += st.growth
 	})
 }
 
 // cpu counts the time on a processor.
 func (c *computation) cpu(u use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
-	return c.walk(u.family.timeScale(), r, d, ls, it, func(st step, s *slot) { s.cpuNs.add(st.growth) })
+	return c.walk(u, u.family.timeScale(), r, d, ls, it, func(st step, s *slot) { s.cpuNs.add(st.growth) })
 }
 
 // coldStarts counts starts, for profiles that have a counter of them.
-func (c *computation) coldStarts(_ use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
-	return c.walk(perCount, r, d, ls, it, func(st step, s *slot) { s.coldStarts.add(st.growth) })
+func (c *computation) coldStarts(u use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
+	if u.family.Rises {
+		return c.rises(r, d, ls, it)
+	}
+	return c.walk(u, perCount, r, d, ls, it, func(st step, s *slot) { s.coldStarts.add(st.growth) })
 }
 
 // errors counts requests that failed, as the profile tells them apart.
-func (c *computation) errors(_ use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
-	return c.walk(perCount, r, d, ls, it, func(st step, s *slot) { s.errors.add(st.growth) })
+func (c *computation) errors(u use, r *revision, d *pod, ls labels.Labels, it chunkenc.Iterator) error {
+	return c.walk(u, perCount, r, d, ls, it, func(st step, s *slot) { s.errors.add(st.growth) })
 }

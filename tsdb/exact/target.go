@@ -118,7 +118,7 @@ func (c *computation) since(ls labels.Labels, at int64) (int64, error) {
 	if at <= c.reader.from {
 		return at, nil // Nothing born in the interval is older.
 	}
-	last, ok, err := c.reader.before(c.ctx, ls)
+	last, ok, err := c.reader.before(c.ctx, ls, "")
 	if err != nil || !ok {
 		return at, err
 	}

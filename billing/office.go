@@ -1,0 +1,292 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"invoq"
+	"invoq/pricing"
+)
+
+// OfficeDatabase is what bills are issued in.
+type OfficeDatabase interface {
+	Database
+	FindBill(ctx context.Context, s invoq.Scope, id invoq.BillID) (invoq.Bill, error)
+	// CountedUntil returns how far usage has been aggregated; zero before the first
+	// run.
+	CountedUntil(ctx context.Context) (time.Time, error)
+	// FinalizeBill makes a draft final if its content is still the one with the
+	// hash, and gives it the next number.
+	FinalizeBill(
+		ctx context.Context, s invoq.Scope, id invoq.BillID, sha256 string, at time.Time,
+	) (invoq.Bill, error)
+	// PayBill and VoidBill change a bill's status and nothing else.
+	PayBill(
+		ctx context.Context, s invoq.Scope, id invoq.BillID, payment string, at time.Time,
+	) (invoq.Bill, error)
+	VoidBill(
+		ctx context.Context, s invoq.Scope, id invoq.BillID, reason string, at time.Time,
+	) (invoq.Bill, error)
+	// CreateCreditNote stores a note once a reference, within the bill's total.
+	CreateCreditNote(
+		ctx context.Context, s invoq.Scope, c invoq.CreditNote,
+	) (invoq.CreditNote, error)
+	// Reratings returns those of a bill, the oldest first.
+	Reratings(ctx context.Context, s invoq.Scope, bill invoq.BillID) ([]invoq.Rerating, error)
+	// AddRerating stores one if the latest of the bill is still the one known.
+	AddRerating(
+		ctx context.Context, s invoq.Scope, r invoq.Rerating, latest int64,
+	) (invoq.Rerating, error)
+}
+
+// Office issues bills and keeps what becomes of them. It is safe for concurrent
+// use.
+//
+//	draft ──Finalize──▶ final ──Pay──▶ paid
+//	  └──────Void───────▶ void ◀──Void──┘ (final)
+type Office struct {
+	db     OfficeDatabase
+	biller *Biller
+	// grace is how long after its end a period is still counted: windows change
+	// for as long as samples may be late.
+	grace time.Duration
+	now   func() time.Time
+}
+
+// NewOffice returns an office over the database. Grace is how late samples may
+// be: no bill of a period is final before.
+func NewOffice(db OfficeDatabase, grace time.Duration, now func() time.Time) *Office {
+	return &Office{db: db, biller: New(db), grace: grace, now: now}
+}
+
+// Finalize makes a draft final and gives it a number. The draft must still be
+// what its usage comes to, and the windows of its period closed; both are
+// KindConflict otherwise. A final bill stays as it is.
+func (o *Office) Finalize(ctx context.Context, s invoq.Scope, id invoq.BillID) (invoq.Bill, error) {
+	b, err := o.db.FindBill(ctx, s, id)
+	if err != nil || b.Status == invoq.BillFinal || b.Status == invoq.BillPaid {
+		return b, err
+	}
+	if b.Status == invoq.BillVoid {
+		return b, invoq.Errorf(invoq.KindConflict, "the bill is void and stays so")
+	}
+	until, err := o.db.CountedUntil(ctx)
+	if err != nil {
+		return b, err
+	}
+	if reason := stillOpen(b.Period.End, until, o.grace); reason != "" {
+		return b, invoq.Errorf(invoq.KindConflict, "%s", reason)
+	}
+	// Computed once more: what is issued is what the usage comes to now, and a
+	// correction that another bill has got meanwhile is not issued twice.
+	c, err := o.biller.Preview(ctx, s, string(b.TenantID), b.Period)
+	if err != nil {
+		return b, err
+	}
+	if c.Bill.SHA256 != b.SHA256 {
+		return b, invoq.Errorf(invoq.KindConflict,
+			"usage, prices or corrections have changed since the draft was made: it says %s, they come to %s; "+
+				"calculate it again", b.Total, c.Bill.Total)
+	}
+	return o.db.FinalizeBill(ctx, s, b.ID, b.SHA256, o.now())
+}
+
+// stillOpen says why a period that ended may still change, or nothing.
+func stillOpen(end, until time.Time, grace time.Duration) string {
+	if closed := end.Add(grace); until.Before(closed) {
+		counted := "not at all"
+		if !until.IsZero() {
+			counted = "until " + until.UTC().Format(time.RFC3339)
+		}
+		return fmt.Sprintf("the period is open: its usage is final once it is counted until %s, "+
+			"and it is counted %s", closed.UTC().Format(time.RFC3339), counted)
+	}
+	return ""
+}
+
+// Pay records that a final bill was paid, and by which payment.
+func (o *Office) Pay(
+	ctx context.Context, s invoq.Scope, id invoq.BillID, payment string,
+) (invoq.Bill, error) {
+	if err := invoq.ValidateName("payment", payment); err != nil {
+		return invoq.Bill{}, err
+	}
+	return o.db.PayBill(ctx, s, id, payment, o.now())
+}
+
+// Void makes a draft or a final bill void. Its number stays taken; the period
+// may be billed again, and what it was corrected by is taken back on the next
+// bill.
+func (o *Office) Void(
+	ctx context.Context, s invoq.Scope, id invoq.BillID, reason string,
+) (invoq.Bill, error) {
+	if err := checkReason(reason); err != nil {
+		return invoq.Bill{}, err
+	}
+	return o.db.VoidBill(ctx, s, id, reason, o.now())
+}
+
+// Credit takes an amount of an issued bill back.
+func (o *Office) Credit(
+	ctx context.Context, s invoq.Scope, c invoq.CreditNote,
+) (invoq.CreditNote, error) {
+	if err := checkReason(c.Reason); err != nil {
+		return c, err
+	}
+	if err := invoq.ValidateName("reference", c.Reference); err != nil {
+		return c, err
+	}
+	b, err := o.db.FindBill(ctx, s, c.BillID)
+	if err != nil {
+		return c, err
+	}
+	digits, err := pricing.Digits(b.Currency)
+	if err != nil {
+		return c, err
+	}
+	if c.Amount.Sign() <= 0 || c.Amount.Places() > digits {
+		return c, invoq.Errorf(invoq.KindUnprocessable,
+			"amount %s is not above 0 with at most %d decimal places", c.Amount, digits)
+	}
+	return o.db.CreateCreditNote(ctx, s, c)
+}
+
+// checkReason refuses a change that says not why it is made.
+func checkReason(reason string) error {
+	if reason == "" || len(reason) > invoq.MaxReasonBytes {
+		return invoq.Errorf(invoq.KindUnprocessable,
+			"reason: say why, in at most %d bytes", invoq.MaxReasonBytes)
+	}
+	return nil
+}
+
+// Recomputed is an issued bill held against what its usage comes to now.
+type Recomputed struct {
+	Bill invoq.Bill // as it stands
+	// Again is the bill computed anew by the same versions of plans.
+	Again invoq.Bill
+	// Corrections are the lines that are due on the next bill, after those that
+	// were issued before. None where everything agrees.
+	Corrections []invoq.BillLine
+}
+
+// Agrees reports whether both have the same bytes.
+func (r Recomputed) Agrees() bool { return r.Bill.SHA256 == r.Again.SHA256 }
+
+// Recompute computes a bill again from the stored usage and the versions of
+// plans that it names. Lines that correct other bills are taken as they are,
+// since those bills were not yet corrected then.
+func (o *Office) Recompute(ctx context.Context, s invoq.Scope, id invoq.BillID) (Recomputed, error) {
+	b, err := o.db.FindBill(ctx, s, id)
+	if err != nil {
+		return Recomputed{}, err
+	}
+	x, err := o.open(ctx, b, nil)
+	if err != nil {
+		return Recomputed{}, err
+	}
+	again, err := x.again()
+	if err != nil {
+		return Recomputed{}, err
+	}
+	lines, err := x.due(ctx)
+	return Recomputed{Bill: b, Again: again, Corrections: lines}, err
+}
+
+// opened is a stored bill with its usage as it is known now.
+type opened struct {
+	office *Office
+	bill   invoq.Bill
+	bench  bench // by the versions that the bill names
+	usage  [][]invoq.Usage
+	latest int64 // the bill's last re-rating; 0: none
+	// right are the parts by which it should be priced; nil: its own.
+	right []invoq.BillPart
+}
+
+// open reads what a bill was made of. Parts are those by which it should be
+// priced instead of its last re-rating's; nil for these.
+func (o *Office) open(ctx context.Context, b invoq.Bill, parts []invoq.BillPart) (*opened, error) {
+	x := &opened{office: o, bill: b, right: parts}
+	zone := b.Timezone
+	period, err := periodOf(b)
+	if err != nil {
+		return nil, err
+	}
+	a := agreement{o.db, newSheets()}
+	pinned, err := a.pinned(ctx, b.TenantID, partsOf(b))
+	if err != nil {
+		return nil, err
+	}
+	t := invoq.Tenant{ID: b.TenantID, Timezone: zone, Currency: b.Currency}
+	x.bench.order = order{tenant: t, period: period}
+	if x.bench.account, err = newAccount(t, period, pinned); err != nil {
+		return nil, err
+	}
+	if x.usage, err = o.db.SumSpans(ctx, invoq.Only(b.TenantID), x.bench.account.spans); err != nil {
+		return nil, err
+	}
+	reratings, err := o.db.Reratings(ctx, invoq.Only(b.TenantID), b.ID)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(reratings); n > 0 {
+		x.latest = reratings[n-1].ID
+		if parts == nil {
+			x.right = reratings[n-1].Parts
+		}
+	}
+	return x, nil
+}
+
+// again returns the bill computed anew.
+func (x *opened) again() (invoq.Bill, error) {
+	st, err := x.bench.account.price(x.usage)
+	if err != nil {
+		return invoq.Bill{}, err
+	}
+	b := x.bench.bill(st)
+	// The corrections on it are of other bills, as they were then.
+	for _, l := range x.bill.Lines {
+		if l.Corrects != "" {
+			b.Lines = append(b.Lines, l)
+			b.Total = b.Total.Add(l.Amount)
+		}
+	}
+	err = guard(func() error { seal(&b); return nil })
+	return b, err
+}
+
+// due returns the corrections of the bill that no issued bill has yet.
+func (x *opened) due(ctx context.Context) ([]invoq.BillLine, error) {
+	o, b := x.office, x.bill
+	if b.Status != invoq.BillFinal && b.Status != invoq.BillPaid {
+		return nil, nil
+	}
+	h, err := o.db.BillHistory(ctx, invoq.Only(b.TenantID), []invoq.TenantID{b.TenantID},
+		b.Period.Start, b.Period.End)
+	if err != nil {
+		return nil, err
+	}
+	// Only issued bills count as said: a draft may never be issued.
+	past := &issued{bill: b, said: own(b)}
+	if past.right, err = (agreement{o.db, newSheets()}).right(ctx, x.bench.tenant, b, x.right); err != nil {
+		return nil, err
+	}
+	for _, other := range h.Bills {
+		if other.Status != invoq.BillFinal && other.Status != invoq.BillPaid {
+			continue
+		}
+		for _, l := range other.Lines {
+			if l.Corrects == b.ID {
+				past.said = append(past.said, l)
+			}
+		}
+	}
+	usage, err := o.db.SumSpans(ctx, invoq.Only(b.TenantID), past.right.spans)
+	if err != nil {
+		return nil, err
+	}
+	return past.corrections(usage)
+}

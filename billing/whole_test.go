@@ -1,0 +1,158 @@
+package billing_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"invoq"
+	"invoq/billing"
+	"invoq/internal/pgtest"
+	"invoq/postgres"
+	"invoq/pricing"
+)
+
+// Every hour of a year is on exactly one monthly bill, whatever the tenant's
+// zone: none twice east of Greenwich, no last day lost west of it.
+func TestEveryHourIsBilledOnce(t *testing.T) {
+	d := openDesk(t)
+	zones := []string{
+		"UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "Australia/Lord_Howe",
+		"Pacific/Chatham", "America/Sao_Paulo", "Europe/Berlin", "America/St_Johns",
+	}
+	days := invoq.Interval{
+		Start: time.Date(2025, 12, 30, 0, 0, 0, 0, time.UTC), End: time.Date(2027, 1, 3, 0, 0, 0, 0, time.UTC),
+	}
+	for _, zone := range zones {
+		tenant := d.tenant(zone, zone)
+		rows := d.everyHour(tenant, days)
+		loc, err := tenant.Location()
+		d.must(err)
+		var billed invoq.Decimal
+		for m := time.January; m <= time.December; m++ {
+			c, err := d.biller.Preview(t.Context(), everyone, zone, pricing.NewMonth(2026, m, loc).Interval)
+			d.must(err)
+			billed = billed.Add(c.Bill.Lines[0].Quantity)
+		}
+		if want := invoq.NewDecimal(365*24*12, 0); !billed.Equal(want) {
+			t.Errorf("%s: %s five-minute windows of %s are billed, of %d rows", zone, billed, want, rows)
+		}
+	}
+}
+
+// everyHour stores one invocation in every five minutes of the time, with the
+// hours and days that are their sums, and returns how many rows that are.
+func (d *desk) everyHour(t invoq.Tenant, days invoq.Interval) (n int64) {
+	d.t.Helper()
+	use(d.t, d.db, t.Name, days.Start.Format(time.RFC3339), 1)
+	conn := d.connect()
+	for _, seconds := range []int{300, 3600, 86400} {
+		tag, err := conn.Exec(d.t.Context(), `
+			INSERT INTO usage_aggregate
+			SELECT r.tenant_id, r.id, $2, w, $2 / 300, 0, 0, 0, 0, 0, '{}', '{}', 0, 0, 0, 0
+			FROM revisions r, generate_series($3::timestamptz, $4, make_interval(secs => $2)) w
+			WHERE r.tenant_id = $1::uuid AND w < $4
+			ON CONFLICT (tenant_id, window_seconds, window_start, revision_id) DO UPDATE
+			SET invocations = excluded.invocations`, string(t.ID), seconds, days.Start, days.End)
+		d.must(err)
+		n += tag.RowsAffected()
+	}
+	return n
+}
+
+// Quantities beyond what a machine integer holds are billed to the last unit.
+func TestLargeAmountsAreExact(t *testing.T) {
+	d := openDesk(t)
+	d.tenant("acme", "UTC")
+	for _, at := range []string{"2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", "2026-03-31T23:55:00Z"} {
+		d.use("acme", at, 9_000_000_000_000_000_001)
+	}
+	wantLines(t, d.issue("acme", time.March),
+		"2026-03 invocations 27000000000000000003 − 100 = 269999999999999999.03", "total 269999999999999999.03")
+}
+
+// A tenant with more services than any page has is billed for each of them.
+func TestManyServicesAreAllBilled(t *testing.T) {
+	db := openFrom(t, pgtest.URL(t, billedFleet("wide", size{1, 1100})))
+	if err := runner(db, 10).Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all, err := db.ListBills(t.Context(), everyone, postgres.BillFilter{}, invoq.Page{Limit: 10})
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d bills: %v", len(all), err)
+	}
+	for _, l := range all[0].Lines {
+		if len(l.Inputs) != 1100 {
+			t.Errorf("line %s is made of %d services", l.Rate, len(l.Inputs))
+		}
+	}
+}
+
+// Every line of a bill in parts, by the clock, adds up from the windows that it
+// names; and the tenant's page said the same before the month was over.
+func TestTraceAddsUp(t *testing.T) {
+	db := openFrom(t, pgtest.URL(t, billedFleet("run", size{60, 2})))
+	c, err := billing.New(db).Calculate(t.Context(), everyone, "tenant-17", march())
+	if err != nil {
+		t.Fatal(err)
+	}
+	office := billing.NewOffice(db, time.Hour, time.Now)
+	trace, err := office.Explain(t.Context(), everyone, c.Bill.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plans := map[string]bool{}
+	for _, l := range trace.Lines {
+		var sum invoq.Decimal
+		for _, w := range l.Windows {
+			sum = sum.Add(w.Quantity)
+		}
+		if !sum.Equal(l.Line.Quantity) || len(l.Windows) < 20 || len(l.Text) < 2 {
+			t.Errorf("line %s of %s: %d windows add up to %s, the quantity is %s",
+				l.Line.Rate, l.Line.Period, len(l.Windows), sum, l.Line.Quantity)
+		}
+		plans[l.Plan.Name] = true
+	}
+	if !plans["night"] || !plans["standard"] {
+		t.Errorf("plans %v", plans)
+	}
+	m, err := billing.New(db).MonthToDate(t.Context(), everyone, "tenant-17", march().End.Add(-time.Minute))
+	if err != nil || !m.Bill.Total.Equal(c.Bill.Total) || m.Plan.Name != "night" {
+		t.Errorf("the page says %s by %q, the bill %s: %v", m.Bill.Total, m.Plan.Name, c.Bill.Total, err)
+	}
+	again, err := office.Recompute(t.Context(), everyone, c.Bill.ID)
+	if err != nil || !again.Agrees() {
+		t.Errorf("recomputed %v: %v", again.Agrees(), err)
+	}
+}
+
+// What was corrected and what was billed add up to what the usage comes to,
+// however usage changes between bills.
+func TestCorrectionsConverge(t *testing.T) {
+	d := openDesk(t)
+	rng := rand.New(rand.NewPCG(3, 5))
+	for n := range 12 {
+		name := fmt.Sprintf("tenant-%d", n)
+		tenant := d.tenant(name, "UTC")
+		var billed, right invoq.Decimal
+		for m := time.January; m <= time.March; m++ {
+			for range 1 + rng.IntN(3) {
+				at := time.Date(2026, time.Month(1+rng.IntN(int(m))), 5, 0, 0, 0, 0, time.UTC)
+				d.use(name, at.Format(time.RFC3339), rng.Int64N(5000))
+			}
+			billed = billed.Add(d.issue(name, m).Total)
+		}
+		billed = billed.Add(d.draft(name, time.April).Total)
+		for m := time.January; m <= time.March; m++ {
+			sim, err := d.biller.Simulate(t.Context(), billing.Simulate{
+				Tenant: tenant, Zone: time.UTC, Period: month(m), Plans: []invoq.Plan{d.plan},
+			})
+			d.must(err)
+			right = right.Add(sim.Results[0].Statement.Total)
+		}
+		if !billed.Equal(right) {
+			t.Errorf("%s: billed %s in all, the usage comes to %s", name, billed, right)
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package tsdb
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+
+	"invoq"
+	"invoq/ingest"
+)
+
+// appending is one batch on its way into the TSDB.
+type appending struct {
+	w        *Writer
+	ctx      context.Context
+	scope    ingest.Scope
+	batch    *ingest.Batch
+	now      time.Time
+	rejected ingest.Rejections
+	// byTenant is rejected by tenant, where the scope does not name it.
+	byTenant map[invoq.TenantName]*ingest.Rejections
+	spans    map[invoq.TenantName]span
+
+	// sh is the shard at work, app its open appender.
+	sh  *shard
+	app storage.AppenderV2
+	// c is the series at work; one for all saves an allocation for each.
+	c carrier
+}
+
+// shard appends and commits the batch's series of one shard.
+func (a *appending) shard(ctx context.Context, sh *shard, series []int32, hashes []uint64) error {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if a.now.Sub(sh.swept) > blockRange {
+		// The TSDB forgets ended series once in blockRange; so do we.
+		sh.refs.sweep()
+		sh.swept = a.now
+	}
+	a.ctx, a.sh = ctx, sh
+	a.spans = map[invoq.TenantName]span{}
+	a.open()
+	for _, i := range series {
+		if err := a.series(&a.batch.Series[i], hashes[i]); err != nil {
+			return errors.Join(storageError(err), a.app.Rollback())
+		}
+	}
+	if err := a.app.Commit(); err != nil {
+		return storageError(err)
+	}
+	for tenant, s := range a.spans {
+		a.w.store.changes.add(tenant, s)
+	}
+	return nil
+}
+
+// open begins an appender.
+func (a *appending) open() {
+	a.sh.appender++
+	a.app = a.w.store.db.AppenderV2(a.ctx)
+}
+
+// flush commits what was appended so far, so that the TSDB can compare with it.
+func (a *appending) flush() error {
+	if err := a.app.Commit(); err != nil {
+		a.open() // For the rollback that follows.
+		return fmt.Errorf("commit samples: %w", err)
+	}
+	a.open()
+	return nil
+}
+
+// storageError is what a sender is told when its samples could not be stored.
+func storageError(err error) error {
+	return invoq.Errorf(invoq.KindUnavailable, "samples could not be stored; send this again").WithCause(err)
+}
+
+// series appends what the batch holds of one series. Only a failure of the TSDB
+// itself is an error; what is refused is counted.
+func (a *appending) series(s *ingest.Series, hash uint64) error {
+	ls := labels.EmptyLabels() // A known series is found by its reference.
+	e := a.sh.refs.find(hash, a.scope.Tenant, s.Labels)
+	known := e != nil
+	if !known {
+		var err error
+		if e, ls, err = a.admit(s); err != nil {
+			a.refuseSeries(err, s)
+			return nil
+		}
+	}
+	if err := a.values(s, e, ls); err != nil {
+		return err
+	}
+	if !known && e.ref != 0 {
+		a.sh.refs.add(hash, s.Labels, e)
+	}
+	return nil
+}
+
+// values appends a series' samples, histograms and exemplars.
+func (a *appending) values(s *ingest.Series, e *seriesEntry, ls labels.Labels) error {
+	samples := a.batch.Samples[s.First:s.End]
+	histograms := a.batch.Histograms[s.FirstHistogram:s.EndHistogram]
+	exemplars := a.exemplars(s, e.tenant)
+	if len(samples)+len(histograms) == 0 {
+		a.orphans(s, e.tenant, len(exemplars))
+		return nil
+	}
+	a.c = carrier{series: s, entry: e, labels: ls, alone: e.pending != a.sh.appender}
+	c := &a.c
+	if len(samples) > 1 && !slices.IsSortedFunc(samples, byTime) {
+		slices.SortStableFunc(samples, byTime)
+	}
+	for i := range samples {
+		if i == len(samples)-1 && len(histograms) == 0 {
+			c.exemplars = exemplars
+		}
+		if err := a.value(c, point{t: samples[i].T, start: samples[i].Start, v: samples[i].V}); err != nil {
+			return err
+		}
+	}
+	for i := range histograms {
+		h := &histograms[i]
+		c.alone = false // They are not sorted, and may follow samples.
+		if i == len(histograms)-1 {
+			c.exemplars = exemplars
+		}
+		if err := a.value(c, point{t: h.T, start: h.Start, h: h.Int, fh: h.Float}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byTime orders samples; senders keep the order, others are helped.
+func byTime(x, y ingest.Sample) int { return cmp.Compare(x.T, y.T) }
+
+// admit reads the labels of a series that the cache does not know.
+func (a *appending) admit(s *ingest.Series) (*seriesEntry, labels.Labels, error) {
+	ls, tenant, err := a.labels(s)
+	if err != nil {
+		return nil, ls, err
+	}
+	name := ls.Get(model.MetricNameLabel)
+	if s.Described > 0 {
+		a.w.store.meta.describe(tenant, name, a.batch.Descriptions[s.Described-1])
+	}
+	return &seriesEntry{
+		scope:    a.scope.Tenant,
+		tenant:   tenant,
+		billable: a.w.billable(name),
+	}, ls, nil
+}
+
+// labels parses the series' labels and stamps its tenant on them.
+func (a *appending) labels(s *ingest.Series) (labels.Labels, invoq.TenantName, error) {
+	ls, err := ingest.ParseLabels(s.Labels, a.w.limits, &a.sh.b)
+	if err != nil {
+		return labels.EmptyLabels(), "", err
+	}
+	tenant := a.scope.Tenant
+	if tenant == "" {
+		tenant = a.scope.Resolve(ls)
+	}
+	return labels.NewBuilder(ls).Set(ingest.TenantLabel, string(tenant)).Labels(), tenant, nil
+}
+
+// refuseSeries reports a series whose labels are refused, with all it holds.
+func (a *appending) refuseSeries(err error, s *ingest.Series) {
+	var le *ingest.LabelError
+	if !errors.As(err, &le) {
+		panic("BUG: label error of another type: " + err.Error())
+	}
+	example := func() string { return le.Detail }
+	n := ingest.Counts{
+		Samples:    int(s.End - s.First),
+		Histograms: int(s.EndHistogram - s.FirstHistogram),
+		Exemplars:  int(s.EndExemplar - s.FirstExemplar),
+	}
+	if n.Total() == 0 {
+		a.rejected.Add(le.Reason, 1, example)
+		if a.scope.Tenant == "" {
+			a.forTenant("").Add(le.Reason, 1, example)
+		}
+		return
+	}
+	a.reject(le.Reason, "", n, example)
+}
+
+// reject counts values of a tenant, where it is known, as refused.
+func (a *appending) reject(why ingest.Reason, tenant invoq.TenantName, n ingest.Counts, example func() string) {
+	a.rejected.AddValues(why, n, example)
+	if a.scope.Tenant == "" {
+		a.forTenant(tenant).AddValues(why, n, example)
+	}
+}
+
+// forTenant returns where a tenant's refusals of this batch are counted.
+func (a *appending) forTenant(tenant invoq.TenantName) *ingest.Rejections {
+	if a.byTenant == nil {
+		a.byTenant = map[invoq.TenantName]*ingest.Rejections{}
+	}
+	if a.byTenant[tenant] == nil {
+		a.byTenant[tenant] = &ingest.Rejections{}
+	}
+	return a.byTenant[tenant]
+}
+
+// remember has the store remember what was refused of the batch, for tenants
+// to read.
+func (a *appending) remember() {
+	to := a.w.store.refusals
+	if a.scope.Tenant != "" {
+		to.add(a.scope.Tenant, &a.rejected, a.now)
+	} else {
+		for tenant, rejected := range a.byTenant {
+			to.add(tenant, rejected, a.now)
+		}
+	}
+	to.add(a.scope.Tenant, &a.batch.Skipped, a.now)
+}
+
+// extend widens the span of time in which a tenant's usage has changed.
+func (a *appending) extend(tenant invoq.TenantName, t int64) {
+	s, ok := a.spans[tenant]
+	if !ok {
+		s = span{oldest: t, newest: t}
+	}
+	a.spans[tenant] = span{oldest: min(s.oldest, t), newest: max(s.newest, t)}
+}

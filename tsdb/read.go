@@ -1,0 +1,129 @@
+package tsdb
+
+import (
+	"context"
+
+	"github.com/prometheus/prometheus/model/exemplar"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/annotations"
+
+	"invoq"
+)
+
+// Read waits for the tenant's turn, as queries do, and calls use within the
+// time that a query may take.
+func (q *Queries) Read(ctx context.Context, tenant invoq.TenantName, use func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, q.limits.Timeout)
+	defer cancel()
+	done, err := q.turn(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return use(ctx)
+}
+
+// parse reads an expression of a length that is read.
+func (q *Queries) parse(expr string) (parser.Expr, error) {
+	if len(expr) > q.limits.Bytes {
+		return nil, invoq.Errorf(invoq.KindTooLarge, "query has %d bytes, at most %d are read",
+			len(expr), q.limits.Bytes)
+	}
+	e, err := q.parser.ParseExpr(expr)
+	if err != nil {
+		return nil, invoq.Errorf(invoq.KindInvalid, "%v", err)
+	}
+	return e, nil
+}
+
+// Format returns an expression in its canonical layout.
+func (q *Queries) Format(expr string) (string, error) {
+	e, err := q.parse(expr)
+	if err != nil {
+		return "", err
+	}
+	return e.Pretty(0), nil
+}
+
+// Exemplars returns the exemplars of [start, end], milliseconds, of the series
+// that an expression selects. An empty tenant sees everything.
+func (q *Queries) Exemplars(
+	ctx context.Context, tenant invoq.TenantName, expr string, start, end int64,
+) ([]exemplar.QueryResult, error) {
+	var found []exemplar.QueryResult
+	err := q.Read(ctx, tenant, func(ctx context.Context) error {
+		e, err := q.parse(expr)
+		if err != nil {
+			return err
+		}
+		selectors := parser.ExtractSelectors(e)
+		if len(selectors) == 0 {
+			return nil
+		}
+		view, err := q.store.ScopedExemplars(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		found, err = view.Select(start, end, selectors...)
+		return err
+	})
+	return found, err
+}
+
+// Chunks returns the tenant's view of the stored chunks; an empty tenant sees
+// everything.
+func (q *Queries) Chunks(tenant invoq.TenantName) storage.ChunkQueryable {
+	if tenant == "" {
+		return q.store.db
+	}
+	return scopedChunks{q.store.db, onlyTenant(tenant)}
+}
+
+// scopedChunks hands out queriers that see one scope alone.
+type scopedChunks struct {
+	storage.ChunkQueryable
+	only *labels.Matcher
+}
+
+// ChunkQuerier returns a querier that sees the tenant's series alone.
+func (q scopedChunks) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error) {
+	inner, err := q.ChunkQueryable.ChunkQuerier(mint, maxt)
+	if err != nil {
+		return nil, err
+	}
+	return scopedChunkQuerier{inner, q.only}, nil
+}
+
+// scopedChunkQuerier adds the scope's matcher to everything that is asked.
+type scopedChunkQuerier struct {
+	storage.ChunkQuerier
+	only *labels.Matcher
+}
+
+// with returns the matchers and the scope's own, in a new slice.
+func (q scopedChunkQuerier) with(ms []*labels.Matcher) []*labels.Matcher {
+	return append(append(make([]*labels.Matcher, 0, len(ms)+1), ms...), q.only)
+}
+
+// Select returns the tenant's series among those that match.
+func (q scopedChunkQuerier) Select(
+	ctx context.Context, sorted bool, hints *storage.SelectHints, ms ...*labels.Matcher,
+) storage.ChunkSeriesSet {
+	return q.ChunkQuerier.Select(ctx, sorted, hints, q.with(ms)...)
+}
+
+// LabelValues returns the values of a label on the tenant's series.
+func (q scopedChunkQuerier) LabelValues(
+	ctx context.Context, name string, hints *storage.LabelHints, ms ...*labels.Matcher,
+) ([]string, annotations.Annotations, error) {
+	return q.ChunkQuerier.LabelValues(ctx, name, hints, q.with(ms)...)
+}
+
+// LabelNames returns the names of labels on the tenant's series.
+func (q scopedChunkQuerier) LabelNames(
+	ctx context.Context, hints *storage.LabelHints, ms ...*labels.Matcher,
+) ([]string, annotations.Annotations, error) {
+	return q.ChunkQuerier.LabelNames(ctx, hints, q.with(ms)...)
+}
