@@ -14,6 +14,8 @@ import (
 const (
 	fresh = 5 * time.Second
 	stale = 24 * time.Hour
+	// pause is how long a database that did not answer is left alone.
+	pause = time.Second
 )
 
 // maxCached bounds the cache; prefixes are the callers' to invent.
@@ -56,6 +58,9 @@ type Keyring struct {
 type cached struct {
 	key Key
 	at  time.Time
+	// failed is when the database did not answer since; it is not asked again
+	// at once, or every request would wait for it.
+	failed time.Time
 }
 
 // NewKeyring returns a keyring over stored keys whose hashes were made with the
@@ -118,22 +123,28 @@ func (r *Keyring) find(ctx context.Context, prefix string) (Key, error) {
 	known, ok := r.cache[prefix]
 	r.mu.Unlock()
 	now := r.now()
-	if ok && now.Sub(known.at) < fresh {
+	if ok && (now.Sub(known.at) < fresh || now.Sub(known.failed) < pause && now.Sub(known.at) < stale) {
 		return known.key, nil
 	}
 	key, err := r.keys.FindKey(ctx, prefix)
 	switch {
 	case err == nil:
 	case ok && invoq.KindOf(err) != invoq.KindNotFound && now.Sub(known.at) < stale:
+		known.failed = now
+		r.keep(prefix, known)
 		return known.key, nil // The database is away; who was good stays good.
 	default:
 		return Key{}, err
 	}
+	r.keep(prefix, cached{key: key, at: now})
+	return key, nil
+}
+
+func (r *Keyring) keep(prefix string, c cached) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.cache) >= maxCached {
 		clear(r.cache)
 	}
-	r.cache[prefix] = cached{key, now}
-	return key, nil
+	r.cache[prefix] = c
 }

@@ -25,7 +25,7 @@ type Permission string
 const (
 	// Public needs no key at all.
 	Public Permission = "public"
-	// WriteSamples pushes samples.
+	// WriteSamples pushes samples and events.
 	WriteSamples Permission = "samples:write"
 	// ReadSamples queries series.
 	ReadSamples Permission = "samples:read"
@@ -43,6 +43,9 @@ const (
 	ManageTenants Permission = "tenants:manage"
 	// ManagePlans creates and changes plans.
 	ManagePlans Permission = "plans:manage"
+	// ManageCosts reads and changes what resources cost the owner, and sees what
+	// is left.
+	ManageCosts Permission = "costs:manage"
 	// Operate runs jobs by hand and reads the server's own state.
 	Operate Permission = "server:operate"
 )
@@ -52,7 +55,7 @@ const (
 var permissions = map[Role][]Permission{
 	Owner: {
 		WriteSamples, ReadSamples, ReadUsage, ReadBills, WriteBills, WriteServices,
-		ManageKeys, ManageTenants, ManagePlans, Operate,
+		ManageKeys, ManageTenants, ManagePlans, ManageCosts, Operate,
 	},
 	Tenant: {WriteSamples, ReadSamples, ReadUsage, ReadBills, WriteServices, ManageKeys},
 	Ingest: {WriteSamples},

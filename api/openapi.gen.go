@@ -60,6 +60,30 @@ func (e BillRunStatus) Valid() bool {
 	}
 }
 
+// Defines values for CostItemModel.
+const (
+	FIXED      CostItemModel = "FIXED"
+	FREE       CostItemModel = "FREE"
+	MARKUP     CostItemModel = "MARKUP"
+	SUBSIDIZED CostItemModel = "SUBSIDIZED"
+)
+
+// Valid indicates whether the value is a known member of the CostItemModel enum.
+func (e CostItemModel) Valid() bool {
+	switch e {
+	case FIXED:
+		return true
+	case FREE:
+		return true
+	case MARKUP:
+		return true
+	case SUBSIDIZED:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	Ok          HealthStatus = "ok"
@@ -126,6 +150,33 @@ func (e NewKeyRole) Valid() bool {
 	}
 }
 
+// Defines values for TraceState.
+const (
+	Posted  TraceState = "posted"
+	Priced  TraceState = "priced"
+	Refused TraceState = "refused"
+	Unknown TraceState = "unknown"
+	Waiting TraceState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the TraceState enum.
+func (e TraceState) Valid() bool {
+	switch e {
+	case Posted:
+		return true
+	case Priced:
+		return true
+	case Refused:
+		return true
+	case Unknown:
+		return true
+	case Waiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListAllBillsParamsStatus.
 const (
 	ListAllBillsParamsStatusDraft ListAllBillsParamsStatus = "draft"
@@ -144,6 +195,36 @@ func (e ListAllBillsParamsStatus) Valid() bool {
 	case ListAllBillsParamsStatusPaid:
 		return true
 	case ListAllBillsParamsStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetMarginsParamsBy.
+const (
+	GetMarginsParamsByDay      GetMarginsParamsBy = "day"
+	GetMarginsParamsByMonth    GetMarginsParamsBy = "month"
+	GetMarginsParamsByResource GetMarginsParamsBy = "resource"
+	GetMarginsParamsByService  GetMarginsParamsBy = "service"
+	GetMarginsParamsByTenant   GetMarginsParamsBy = "tenant"
+	GetMarginsParamsByUser     GetMarginsParamsBy = "user"
+)
+
+// Valid indicates whether the value is a known member of the GetMarginsParamsBy enum.
+func (e GetMarginsParamsBy) Valid() bool {
+	switch e {
+	case GetMarginsParamsByDay:
+		return true
+	case GetMarginsParamsByMonth:
+		return true
+	case GetMarginsParamsByResource:
+		return true
+	case GetMarginsParamsByService:
+		return true
+	case GetMarginsParamsByTenant:
+		return true
+	case GetMarginsParamsByUser:
 		return true
 	default:
 		return false
@@ -291,6 +372,40 @@ type BillRunPage struct {
 	Next  string    `json:"next"`
 }
 
+// CostItem defines model for CostItem.
+type CostItem struct {
+	// Cost A decimal number as a string, exact; a JSON number is read digit by digit.
+	Cost Decimal `json:"cost"`
+
+	// Factor A decimal number as a string, exact; a JSON number is read digit by digit.
+	Factor *Decimal `json:"factor,omitempty"`
+
+	// From When it takes effect; without it ever since.
+	From  *time.Time     `json:"from,omitempty"`
+	Model *CostItemModel `json:"model,omitempty"`
+
+	// Per A decimal number as a string, exact; a JSON number is read digit by digit.
+	Per      *Decimal `json:"per,omitempty"`
+	Provider *string  `json:"provider,omitempty"`
+
+	// Resource Example: AI_TOKENS
+	Resource string  `json:"resource"`
+	Service  *string `json:"service,omitempty"`
+
+	// Tenant For whom the item is; without it for all.
+	Tenant *string `json:"tenant,omitempty"`
+}
+
+// CostItemModel defines model for CostItem.Model.
+type CostItemModel string
+
+// Costs defines model for Costs.
+type Costs struct {
+	Currency string     `json:"currency"`
+	Items    []CostItem `json:"items"`
+	Version  int64      `json:"version"`
+}
+
 // CreditNote defines model for CreditNote.
 type CreditNote struct {
 	// Amount A decimal number as a string, exact; a JSON number is read digit by digit.
@@ -416,6 +531,38 @@ type LineWindow struct {
 	Start    time.Time `json:"start"`
 }
 
+// Margin defines model for Margin.
+type Margin struct {
+	// BilledCost A decimal number as a string, exact; a JSON number is read digit by digit.
+	BilledCost Decimal `json:"billed_cost"`
+
+	// Currency Empty for usage without a cost.
+	Currency string `json:"currency"`
+	Entries  int64  `json:"entries"`
+
+	// Key The user's or tenant's id, or the name itself.
+	Key *string `json:"key,omitempty"`
+
+	// Loses It costs more than is billed for it.
+	Loses bool `json:"loses"`
+
+	// Margin A decimal number as a string, exact; a JSON number is read digit by digit.
+	Margin Decimal `json:"margin"`
+	Name   *string `json:"name,omitempty"`
+
+	// RealCost A decimal number as a string, exact; a JSON number is read digit by digit.
+	RealCost Decimal `json:"real_cost"`
+
+	// Unpriced Entries without a cost or a price; the sums lack them.
+	Unpriced int64 `json:"unpriced"`
+}
+
+// Margins defines model for Margins.
+type Margins struct {
+	Rows   []Margin `json:"rows"`
+	Totals []Margin `json:"totals"`
+}
+
 // MintedKey defines model for MintedKey.
 type MintedKey struct {
 	Key Key `json:"key"`
@@ -431,6 +578,13 @@ type NewBillRun struct {
 
 	// Month Example: 2026-03
 	Month string `json:"month"`
+}
+
+// NewCosts defines model for NewCosts.
+type NewCosts struct {
+	Csv      *string     `json:"csv,omitempty"`
+	Currency string      `json:"currency"`
+	Items    *[]CostItem `json:"items,omitempty"`
 }
 
 // NewCreditNote defines model for NewCreditNote.
@@ -840,6 +994,56 @@ type TenantPage struct {
 	Next  string   `json:"next"`
 }
 
+// Trace defines model for Trace.
+type Trace struct {
+	// Batch First position of the batch it was posted in.
+	Batch    *int64        `json:"batch,omitempty"`
+	Entries  []TracedEntry `json:"entries"`
+	PostedAt *time.Time    `json:"posted_at,omitempty"`
+	Refusals []struct {
+		Reason    string    `json:"reason"`
+		RefusedAt time.Time `json:"refused_at"`
+	} `json:"refusals"`
+	RequestID string `json:"request_id"`
+
+	// State unknown: never taken, or taken by another server and not posted yet. waiting: on disk, in the queue.
+	// posted: in the book, its charge not known in full. priced: in the book with its charge. refused: taken and
+	// then not posted.
+	State TraceState `json:"state"`
+}
+
+// TraceState unknown: never taken, or taken by another server and not posted yet. waiting: on disk, in the queue.
+// posted: in the book, its charge not known in full. priced: in the book with its charge. refused: taken and
+// then not posted.
+type TraceState string
+
+// TracedEntry defines model for TracedEntry.
+type TracedEntry struct {
+	// BilledCost A decimal number as a string, exact; a JSON number is read digit by digit.
+	BilledCost *Decimal `json:"billed_cost,omitempty"`
+
+	// Catalogue Version of the cost catalogue.
+	Catalogue *int64  `json:"catalogue,omitempty"`
+	Currency  *string `json:"currency,omitempty"`
+	Meter     string  `json:"meter"`
+	Model     *string `json:"model,omitempty"`
+
+	// Position In the book.
+	Position int64 `json:"position"`
+
+	// Quantity A decimal number as a string, exact; a JSON number is read digit by digit.
+	Quantity Decimal `json:"quantity"`
+
+	// RealCost A decimal number as a string, exact; a JSON number is read digit by digit.
+	RealCost *Decimal `json:"real_cost,omitempty"`
+
+	// UnitCost A decimal number as a string, exact; a JSON number is read digit by digit.
+	UnitCost *Decimal `json:"unit_cost,omitempty"`
+
+	// Unpriced Why its charge is not known in full.
+	Unpriced *string `json:"unpriced,omitempty"`
+}
+
 // UncountedService defines model for UncountedService.
 type UncountedService struct {
 	Namespace string `json:"namespace"`
@@ -964,6 +1168,12 @@ type ListBillRunsParams struct {
 	AfterParam *AfterParam `form:"after,omitempty" json:"after,omitempty"`
 }
 
+// TraceEventParams defines parameters for TraceEvent.
+type TraceEventParams struct {
+	// TenantFilter The tenant's id or name; without it all tenants in your reach.
+	TenantFilter *TenantFilter `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+}
+
 // ListRejectionsParams defines parameters for ListRejections.
 type ListRejectionsParams struct {
 	// TenantFilter The tenant's id or name; without it all tenants in your reach.
@@ -977,6 +1187,23 @@ type ListKeysParams struct {
 	// AfterParam The `next` of the page before.
 	AfterParam *AfterParam `form:"after,omitempty" json:"after,omitempty"`
 }
+
+// GetMarginsParams defines parameters for GetMargins.
+type GetMarginsParams struct {
+	By    GetMarginsParamsBy `form:"by" json:"by"`
+	Start time.Time          `form:"start" json:"start"`
+	End   time.Time          `form:"end" json:"end"`
+
+	// TenantFilter The tenant's id or name; without it all tenants in your reach.
+	TenantFilter *TenantFilter `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+
+	// Losing Only what costs more than is billed for it.
+	Losing     *bool       `form:"losing,omitempty" json:"losing,omitempty"`
+	LimitParam *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetMarginsParamsBy defines parameters for GetMargins.
+type GetMarginsParamsBy string
 
 // ListPlansParams defines parameters for ListPlans.
 type ListPlansParams struct {
@@ -1043,6 +1270,9 @@ type CalculateBillJSONRequestBody = BillRequest
 
 // StartBillRunJSONRequestBody defines body for StartBillRun for application/json ContentType.
 type StartBillRunJSONRequestBody = NewBillRun
+
+// ImportCostsJSONRequestBody defines body for ImportCosts for application/json ContentType.
+type ImportCostsJSONRequestBody = NewCosts
 
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = NewKey
@@ -1118,6 +1348,15 @@ type ServerInterface interface {
 	// GetBillRun How far a bill run is, and whom it has parked
 	// (GET /api/v1/billing/runs/{run})
 	GetBillRun(c *fiber.Ctx, run string) error
+	// GetCosts The cost catalogue in force
+	// (GET /api/v1/costs)
+	GetCosts(c *fiber.Ctx) error
+	// ImportCosts Import the next version of the cost catalogue
+	// (POST /api/v1/costs)
+	ImportCosts(c *fiber.Ctx) error
+	// TraceEvent What became of an event
+	// (GET /api/v1/events/{event}/trace)
+	TraceEvent(c *fiber.Ctx, event string, params TraceEventParams) error
 	// GetHealth Whether the server works, part by part
 	// (GET /api/v1/health)
 	GetHealth(c *fiber.Ctx) error
@@ -1133,6 +1372,9 @@ type ServerInterface interface {
 	// RevokeKey Revoke an API key
 	// (DELETE /api/v1/keys/{key})
 	RevokeKey(c *fiber.Ctx, key string) error
+	// GetMargins Real cost, billed cost and what is left
+	// (GET /api/v1/margins)
+	GetMargins(c *fiber.Ctx, params GetMarginsParams) error
 	// Aggregate Count what has arrived since the last run
 	// (POST /api/v1/metrics/aggregate)
 	Aggregate(c *fiber.Ctx) error
@@ -1721,6 +1963,87 @@ func (siw *ServerInterfaceWrapper) GetBillRun(c *fiber.Ctx) error {
 	return handler(c)
 }
 
+// GetCosts operation middleware
+func (siw *ServerInterfaceWrapper) GetCosts(c *fiber.Ctx) error {
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.GetCosts(c)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// ImportCosts operation middleware
+func (siw *ServerInterfaceWrapper) ImportCosts(c *fiber.Ctx) error {
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.ImportCosts(c)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// TraceEvent operation middleware
+func (siw *ServerInterfaceWrapper) TraceEvent(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "event" -------------
+	var event string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "event", c.Params("event"), &event, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter event: %w", err).Error())
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TraceEventParams
+
+	var query url.Values
+	query, err = url.ParseQuery(string(c.Request().URI().QueryString()))
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for query string: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", query, &params.TenantFilter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter tenant_id: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.TraceEvent(c, event, params)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
 // GetHealth operation middleware
 func (siw *ServerInterfaceWrapper) GetHealth(c *fiber.Ctx) error {
 
@@ -1854,6 +2177,78 @@ func (siw *ServerInterfaceWrapper) RevokeKey(c *fiber.Ctx) error {
 
 	handler := func(c *fiber.Ctx) error {
 		return siw.Handler.RevokeKey(c, key)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// GetMargins operation middleware
+func (siw *ServerInterfaceWrapper) GetMargins(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMarginsParams
+
+	var query url.Values
+	query, err = url.ParseQuery(string(c.Request().URI().QueryString()))
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for query string: %w", err).Error())
+	}
+
+	// ------------- Required query parameter "by" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "by", query, &params.By, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter by: %w", err).Error())
+	}
+
+	// ------------- Required query parameter "start" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "start", query, &params.Start, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter start: %w", err).Error())
+	}
+
+	// ------------- Required query parameter "end" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "end", query, &params.End, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter end: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", query, &params.TenantFilter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter tenant_id: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "losing" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "losing", query, &params.Losing, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter losing: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", query, &params.LimitParam, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter limit: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.GetMargins(c, params)
 	}
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2508,6 +2903,14 @@ func RegisterHandlersWithOptions(router fiber.Router, si ServerInterface, option
 
 	router.Post(options.BaseURL+"/api/v1/billing/calculate", wrapper.CalculateBill)
 
+	router.Get(options.BaseURL+"/api/v1/costs", wrapper.GetCosts)
+
+	router.Post(options.BaseURL+"/api/v1/costs", wrapper.ImportCosts)
+
+	router.Get(options.BaseURL+"/api/v1/margins", wrapper.GetMargins)
+
+	router.Get(options.BaseURL+"/api/v1/events/:event/trace", wrapper.TraceEvent)
+
 	router.Get(options.BaseURL+"/api/v1/billing/reports/:tenant", wrapper.ListBills)
 
 	router.Get(options.BaseURL+"/api/v1/billing/bills", wrapper.ListAllBills)
@@ -3017,6 +3420,93 @@ func (response GetBillRundefaultApplicationProblemPlusJSONResponse) VisitGetBill
 	return ctx.JSON(&response.Body)
 }
 
+type GetCostsRequestObject struct {
+}
+
+type GetCostsResponseObject interface {
+	VisitGetCostsResponse(ctx *fiber.Ctx) error
+}
+
+type GetCosts200JSONResponse Costs
+
+func (response GetCosts200JSONResponse) VisitGetCostsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type GetCostsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCostsdefaultApplicationProblemPlusJSONResponse) VisitGetCostsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type ImportCostsRequestObject struct {
+	Body *ImportCostsJSONRequestBody
+}
+
+type ImportCostsResponseObject interface {
+	VisitImportCostsResponse(ctx *fiber.Ctx) error
+}
+
+type ImportCosts201JSONResponse Costs
+
+func (response ImportCosts201JSONResponse) VisitImportCostsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(201)
+
+	return ctx.JSON(&response)
+}
+
+type ImportCostsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ImportCostsdefaultApplicationProblemPlusJSONResponse) VisitImportCostsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type TraceEventRequestObject struct {
+	Event  string `json:"event"`
+	Params TraceEventParams
+}
+
+type TraceEventResponseObject interface {
+	VisitTraceEventResponse(ctx *fiber.Ctx) error
+}
+
+type TraceEvent200JSONResponse Trace
+
+func (response TraceEvent200JSONResponse) VisitTraceEventResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type TraceEventdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TraceEventdefaultApplicationProblemPlusJSONResponse) VisitTraceEventResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
 type GetHealthRequestObject struct {
 }
 
@@ -3152,6 +3642,35 @@ type RevokeKeydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RevokeKeydefaultApplicationProblemPlusJSONResponse) VisitRevokeKeyResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type GetMarginsRequestObject struct {
+	Params GetMarginsParams
+}
+
+type GetMarginsResponseObject interface {
+	VisitGetMarginsResponse(ctx *fiber.Ctx) error
+}
+
+type GetMargins200JSONResponse Margins
+
+func (response GetMargins200JSONResponse) VisitGetMarginsResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type GetMarginsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMarginsdefaultApplicationProblemPlusJSONResponse) VisitGetMarginsResponse(ctx *fiber.Ctx) error {
 	ctx.Response().Header.Set("Content-Type", "application/problem+json")
 	ctx.Status(response.StatusCode)
 
@@ -3765,6 +4284,15 @@ type StrictServerInterface interface {
 	// GetBillRun How far a bill run is, and whom it has parked
 	// (GET /api/v1/billing/runs/{run})
 	GetBillRun(ctx context.Context, request GetBillRunRequestObject) (GetBillRunResponseObject, error)
+	// GetCosts The cost catalogue in force
+	// (GET /api/v1/costs)
+	GetCosts(ctx context.Context, request GetCostsRequestObject) (GetCostsResponseObject, error)
+	// ImportCosts Import the next version of the cost catalogue
+	// (POST /api/v1/costs)
+	ImportCosts(ctx context.Context, request ImportCostsRequestObject) (ImportCostsResponseObject, error)
+	// TraceEvent What became of an event
+	// (GET /api/v1/events/{event}/trace)
+	TraceEvent(ctx context.Context, request TraceEventRequestObject) (TraceEventResponseObject, error)
 	// GetHealth Whether the server works, part by part
 	// (GET /api/v1/health)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
@@ -3780,6 +4308,9 @@ type StrictServerInterface interface {
 	// RevokeKey Revoke an API key
 	// (DELETE /api/v1/keys/{key})
 	RevokeKey(ctx context.Context, request RevokeKeyRequestObject) (RevokeKeyResponseObject, error)
+	// GetMargins Real cost, billed cost and what is left
+	// (GET /api/v1/margins)
+	GetMargins(ctx context.Context, request GetMarginsRequestObject) (GetMarginsResponseObject, error)
 	// Aggregate Count what has arrived since the last run
 	// (POST /api/v1/metrics/aggregate)
 	Aggregate(ctx context.Context, request AggregateRequestObject) (AggregateResponseObject, error)
@@ -4367,6 +4898,98 @@ func (sh *strictHandler) GetBillRun(ctx *fiber.Ctx, run string) error {
 	return nil
 }
 
+// GetCosts operation middleware
+func (sh *strictHandler) GetCosts(ctx *fiber.Ctx) error {
+	var request GetCostsRequestObject
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCosts(ctx.UserContext(), request.(GetCostsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCosts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCostsResponseObject); ok {
+		if err := validResponse.VisitGetCostsResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportCosts operation middleware
+func (sh *strictHandler) ImportCosts(ctx *fiber.Ctx) error {
+	var request ImportCostsRequestObject
+
+	var body ImportCostsJSONRequestBody
+	var err error
+	// The validation middleware stores the value a kin-openapi validator
+	// validated in the Fiber context. Bind that value, matching member
+	// names exactly, so the handler receives what was validated instead
+	// of a second, case-insensitive decode.
+	if v := ctx.Locals(validatedBodyLocalsKey); v == nil || runtime.BindJSONValue(v, &body) != nil {
+		err = ctx.BodyParser(&body)
+	}
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, err.Error())
+	}
+	request.Body = &body
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportCosts(ctx.UserContext(), request.(ImportCostsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportCosts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportCostsResponseObject); ok {
+		if err := validResponse.VisitImportCostsResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TraceEvent operation middleware
+func (sh *strictHandler) TraceEvent(ctx *fiber.Ctx, event string, params TraceEventParams) error {
+	var request TraceEventRequestObject
+
+	request.Event = event
+	request.Params = params
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.TraceEvent(ctx.UserContext(), request.(TraceEventRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TraceEvent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TraceEventResponseObject); ok {
+		if err := validResponse.VisitTraceEventResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetHealth operation middleware
 func (sh *strictHandler) GetHealth(ctx *fiber.Ctx) error {
 	var request GetHealthRequestObject
@@ -4504,6 +5127,33 @@ func (sh *strictHandler) RevokeKey(ctx *fiber.Ctx, key string) error {
 		return err
 	} else if validResponse, ok := response.(RevokeKeyResponseObject); ok {
 		if err := validResponse.VisitRevokeKeyResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMargins operation middleware
+func (sh *strictHandler) GetMargins(ctx *fiber.Ctx, params GetMarginsParams) error {
+	var request GetMarginsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMargins(ctx.UserContext(), request.(GetMarginsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMargins")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMarginsResponseObject); ok {
+		if err := validResponse.VisitGetMarginsResponse(ctx); err != nil {
 			return err
 		}
 	} else if response != nil {

@@ -22,6 +22,12 @@ func (s *Server) routes() {
 	app.Post("/api/v1/write", s.may(access.WriteSamples, s.remoteWrite))
 	app.Post("/api/v1/otlp/v1/metrics", inForm(formOTLP, s.may(access.WriteSamples, s.otlpMetrics)))
 
+	// Events in, and out to an outside consumer.
+	app.Post("/metrics/collect", s.may(access.WriteSamples, s.takeEvents))
+	app.Post("/api/v1/metrics/ingest", s.may(access.WriteSamples, s.takeEvents))
+	app.Post("/api/v1/usage", s.may(access.WriteSamples, s.takeEvents))
+	app.Post("/metrics/pop", s.may(access.Operate, s.popEvents))
+
 	// Samples out: the Prometheus HTTP API.
 	for path, h := range map[string]fiber.Handler{
 		"/api/v1/query":           s.promQuery,

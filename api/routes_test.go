@@ -18,6 +18,8 @@ import (
 var beside = map[string]access.Permission{
 	"GET /healthz": access.Public, "GET /readyz": access.Public, "GET /metrics": access.Public,
 	"POST /api/v1/write": access.WriteSamples, "POST /api/v1/otlp/v1/metrics": access.WriteSamples,
+	"POST /metrics/collect": access.WriteSamples, "POST /api/v1/metrics/ingest": access.WriteSamples,
+	"POST /api/v1/usage": access.WriteSamples, "POST /metrics/pop": access.Operate,
 	"GET /api/v1/query": access.ReadSamples, "POST /api/v1/query": access.ReadSamples,
 	"GET /api/v1/query_range": access.ReadSamples, "POST /api/v1/query_range": access.ReadSamples,
 	"GET /api/v1/query_exemplars": access.ReadSamples, "POST /api/v1/query_exemplars": access.ReadSamples,
@@ -93,7 +95,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	for route, need := range permissionsOf(t, r.server) {
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.NewReplacer("{tenant}", string(tenant.ID), "{plan}", "p", "{bill}", "b", "{key}", "k",
-			"{name}", "job", "{ticket}", "x", "+", "none.css").Replace(path)
+			"{name}", "job", "{event}", "e", "{ticket}", "x", "+", "none.css").Replace(path)
 		page := !strings.HasPrefix(path, "/api/")
 		for who, key := range map[string]string{
 			"nobody": "", "a stranger": access.NewSecret().Reveal(), "garbage": "ivq_x", "ingest": keys[access.Ingest],

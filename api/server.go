@@ -17,9 +17,11 @@ import (
 	"invoq/billing"
 	"invoq/dashboards"
 	"invoq/ingest"
+	"invoq/ingest/events"
 	"invoq/ingest/otlp"
 	"invoq/metering"
 	"invoq/postgres"
+	"invoq/queue"
 	"invoq/tsdb"
 )
 
@@ -44,6 +46,9 @@ type Parts struct {
 	Receiver   *ingest.Receiver
 	OTLP       *otlp.Handler // over Receiver
 	Tenancy    ingest.Tenancy
+	Events     *events.Intake
+	Queue      *queue.Queue
+	Costs      *billing.Costs
 	Store      *tsdb.Store
 	Queries    *tsdb.Queries
 	Aggregator *metering.Aggregator

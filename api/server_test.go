@@ -21,11 +21,14 @@ import (
 	"invoq/billing"
 	"invoq/dashboards"
 	"invoq/ingest"
+	"invoq/ingest/events"
 	"invoq/ingest/otlp"
 	"invoq/internal/pgtest"
 	"invoq/jobs"
+	"invoq/ledger"
 	"invoq/metering"
 	"invoq/postgres"
+	"invoq/queue"
 	"invoq/tsdb"
 	"invoq/tsdb/exact"
 )
@@ -97,6 +100,13 @@ func serve(t testing.TB) *running {
 	ring := access.NewKeyring(db, r.pepper, time.Now)
 	overviews := billing.NewOverviews(db, cfg.Lateness, log, time.Now)
 	go func() { _ = overviews.Run(t.Context()) }()
+	waiting, err := queue.Open(t.Context(), queue.Config{
+		Dir: t.TempDir(), MaxBytes: 64 << 20, Log: log, Metrics: set,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { waiting.Close() })
 	runs := billing.NewRunner(db, billing.RunConfig{}, log, time.Now)
 	runner, err := jobs.New(db.Pool(), log, jobs.Periodic{
 		Name: "bill-runs", Every: time.Hour, Timeout: time.Minute,
@@ -106,6 +116,8 @@ func serve(t testing.TB) *running {
 		t.Fatal(err)
 	}
 	r.server, err = New(Parts{
+		Events: events.New(waiting, ledger.NewMemory(db), log, time.Now, set), Queue: waiting,
+		Costs:  billing.NewCosts(db, time.Now),
 		Office: billing.NewOffice(db, 2*time.Hour, time.Now),
 		StartRuns: func(ctx context.Context, tx pgx.Tx) error {
 			return runner.Soon(ctx, tx, "bill-runs", time.Now())

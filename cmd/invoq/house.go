@@ -17,11 +17,14 @@ import (
 	"invoq/billing"
 	"invoq/dashboards"
 	"invoq/ingest"
+	"invoq/ingest/events"
 	"invoq/ingest/otlp"
 	"invoq/jobs"
+	"invoq/ledger"
 	"invoq/metering"
 	"invoq/postgres"
 	"invoq/postgres/private"
+	"invoq/queue"
 	"invoq/tsdb"
 	"invoq/tsdb/exact"
 )
@@ -45,7 +48,12 @@ type house struct {
 	sessions   *access.Sessions
 	profiles   exact.Profiles
 	store      *tsdb.Store
+	queue      *queue.Queue
+	writer     *ledger.Writer
+	events     *events.Intake
+	costs      *billing.Costs
 	aggregator *metering.Aggregator
+	poster     *metering.Poster
 	overviews  *billing.Overviews
 	jobs       *jobs.Runner
 	server     *api.Server
@@ -73,7 +81,8 @@ func (h *house) open(ctx context.Context) (err error) {
 		return nil
 	})
 	for _, open := range []func(context.Context) error{
-		h.openDatabase, h.openAccess, h.openStore, h.openMetering, h.openOverviews, h.openAPI,
+		h.openDatabase, h.openAccess, h.openStore, h.openLedger, h.openQueue, h.openMetering,
+		h.openOverviews, h.openAPI,
 	} {
 		if err := open(ctx); err != nil {
 			return err
@@ -162,6 +171,8 @@ func (h *house) openStore(context.Context) (err error) {
 func (h *house) openMetering(ctx context.Context) error {
 	h.aggregator = metering.New(metering.Config{SkipFirstSight: h.cfg.FirstSight == "skip"},
 		h.store, h.db, h.profiles, h.log, h.set)
+	h.poster = metering.NewPoster(
+		h.db, h.writer, time.Duration(h.cfg.Lateness), h.log, h.set)
 	bills := billing.NewRunner(h.db, billing.RunConfig{
 		Grace: time.Duration(h.cfg.Lateness),
 		// Half of the connections: while bills are run, pages must be answered.
@@ -173,7 +184,10 @@ func (h *house) openMetering(ctx context.Context) error {
 		Run: func(ctx context.Context, slot time.Time) error {
 			_, err := h.aggregator.Run(ctx, slot)
 			h.overviews.Wake()
-			return err
+			if err != nil {
+				return err
+			}
+			return h.poster.Run(ctx, slot)
 		},
 	}, jobs.Periodic{
 		// A run begins when it is asked for; this finds those that were cut short.
@@ -222,8 +236,8 @@ func (h *house) openAPI(context.Context) error {
 	h.server, err = api.New(api.Parts{
 		DB: h.db, Keyring: h.keyring, Sessions: h.sessions, Pepper: h.pepper,
 		Receiver: receiver, OTLP: otlp.New(receiver, translation),
-		Tenancy: h.cfg.tenancy(),
-		Store:   h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
+		Tenancy: h.cfg.tenancy(), Events: h.events, Queue: h.queue, Costs: h.costs,
+		Store: h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
 		Aggregator: h.aggregator, Biller: billing.New(h.db),
 		Office: billing.NewOffice(h.db, h.store.Lateness(), time.Now),
 		StartRuns: func(ctx context.Context, tx postgres.Tx) error {

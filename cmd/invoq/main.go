@@ -24,6 +24,8 @@ type cli struct {
 	Plan     planCmd     `cmd:"" help:"Test plans before a bill does, and list presets."`
 	Bill     billCmd     `cmd:"" help:"Make, explain and check the bills of a running server."`
 	Pages    pagesCmd    `cmd:"" help:"Show all pages from fixed data."`
+	Prove    proveCmd    `cmd:"" help:"Write the proof that an event is in the ledger."`
+	Verify   verifyCmd   `cmd:"" help:"Recompute the ledger from its entries and say whether anything was changed."`
 	Version  versionCmd  `cmd:"" help:"Print the version and what it was built with."`
 }
 

@@ -33,6 +33,10 @@ type serveCmd struct {
 	Durability      string   `default:"fsync" env:"INVOQ_DURABILITY" help:"fsync: samples are on disk before they are acknowledged. async:1s: within a second."`
 	SeriesPerTenant int      `default:"1000000" env:"INVOQ_SERIES_PER_TENANT" help:"How many active series one tenant may have."`
 
+	QueueURL string `env:"INVOQ_QUEUE_URL" help:"NATS with JetStream in which events wait, as nats://host:4222. Without it they wait in the data folder." placeholder:"URL"`
+	QueueMB  int64  `name:"queue-mb" default:"4096" env:"INVOQ_QUEUE_MB" help:"Disk for events that wait for the database, in MB; when it is full, senders are told to come again."`
+	BookName string `default:"invoq/ledger" env:"INVOQ_BOOK_NAME" help:"Name of the ledger in its signed heads; it is fixed at the first start." placeholder:"NAME"`
+
 	TenantMap     map[string]string `env:"INVOQ_TENANT_MAP" help:"Which tenant owns a Kubernetes namespace, for keys that may write for all: NAMESPACE=TENANT;… with * for any namespace or for its own name." placeholder:"NS=TENANT"`
 	DefaultTenant string            `default:"default" env:"INVOQ_DEFAULT_TENANT" help:"Tenant of samples of such keys that name none."`
 	FirstSight    string            `default:"count" enum:"count,skip" env:"INVOQ_FIRST_SIGHT" help:"Whether first samples whose start nobody tells count while their tenant is newly watched: count, or skip for fleets that have long been running."`

@@ -75,8 +75,8 @@ var rooms = []room{
 		why: "a report shows bills and the entries behind them"},
 	{dir: "webhook",
 		why: "it delivers bytes, whatever they say"},
-	{dir: "postgres", may: []string{"access"},
-		why: "it stores records, its own and those of keys, and computes none of them"},
+	{dir: "postgres", may: []string{"access", "ledger"},
+		why: "it stores records, its own, those of keys and of the book, and computes none"},
 	{dir: "dashboards", may: []string{
 		"advise", "anomaly", "billing", "forecast", "ledger", "limits", "pricing", "report",
 	}, why: "a page is a view of results; where they come from is the caller's business"},

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"invoq"
+	"invoq/billing"
+	"invoq/ingest/events"
+	"invoq/ledger"
+	"invoq/queue"
+)
+
+// maxQueueMB bounds the budget of the queue: 16 TiB.
+const maxQueueMB = 16 << 20
+
+// openLedger opens the book and begins to sign it. It refuses a database that
+// does not continue what was signed.
+func (h *house) openLedger(ctx context.Context) error {
+	h.costs = billing.NewCosts(h.db, time.Now)
+	book, err := ledger.Open(ctx, ledger.Config{
+		Store: h.db, Rater: h.costs, Folder: ledger.Folder(filepath.Join(h.dir, ledgerDir)),
+		Name: h.cfg.BookName, Log: h.log, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	h.writer = ledger.NewWriter(book, h.log, h.set)
+	h.background("ledger", h.writer.Run)
+	return nil
+}
+
+// openQueue opens the queue of events, begins to post what waits in it, and
+// prepares the way in.
+func (h *house) openQueue(ctx context.Context) (err error) {
+	if h.cfg.QueueMB < 1 || h.cfg.QueueMB > maxQueueMB {
+		return invoq.Errorf(invoq.KindUnprocessable, "queue-mb %d is not between 1 and %d",
+			h.cfg.QueueMB, maxQueueMB)
+	}
+	h.queue, err = queue.Open(ctx, queue.Config{
+		Dir: filepath.Join(h.dir, "queue"), URL: h.cfg.QueueURL, MaxBytes: h.cfg.QueueMB << 20,
+		Log: h.log.With("part", "queue"), Metrics: h.set,
+	})
+	if err != nil {
+		return err
+	}
+	h.life.add("queue", func(context.Context) error { return h.queue.Close() })
+	h.queue.Measure(h.set, time.Now)
+	h.background("posting", func(ctx context.Context) error {
+		return h.queue.Drain(ctx, h.writer.Post)
+	})
+	h.events = events.New(h.queue, ledger.NewMemory(h.db), h.log, time.Now, h.set)
+	return nil
+}
+
+// background runs a part until shutdown, which waits for it within its time.
+func (h *house) background(name string, run func(context.Context) error) {
+	running, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(running) }()
+	h.life.add(name, func(ctx context.Context) error {
+		stop()
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+			return errors.New("it did not end in time")
+		}
+	})
+}

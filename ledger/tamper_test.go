@@ -1,0 +1,246 @@
+package ledger_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"invoq"
+	"invoq/ledger"
+)
+
+// filled is a book of six batches of 100 entries, a head signed after each:
+// batches begin at 0, 100, …, 500.
+func filled(t *testing.T) *shelf {
+	t.Helper()
+	s := newShelf(t)
+	for i := range 6 {
+		s.post(t, events(100*i, 100*i+100)...)
+		s.sign(t)
+	}
+	if r := s.verify(t); !r.OK() || r.Entries != 600 || r.Batches != 6 || r.Heads != 6 {
+		t.Fatalf("before it is touched: %+v", r)
+	}
+	return s
+}
+
+// tables are those that triggers keep.
+var tables = []string{
+	"ledger_entries", "ledger_entries_202601", "ledger_entries_202602", "ledger_entries_202603",
+	"ledger_batches", "ledger_keys", "ledger_heads",
+}
+
+// forge runs statements as an owner who has switched the triggers off.
+func (s *shelf) forge(t *testing.T, statements ...string) {
+	t.Helper()
+	for _, table := range tables {
+		s.exec(t, "ALTER TABLE "+table+" DISABLE TRIGGER ALL")
+	}
+	for _, statement := range statements {
+		s.exec(t, statement)
+	}
+}
+
+func (s *shelf) exec(t *testing.T, statement string) {
+	t.Helper()
+	if _, err := s.owner.Exec(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// rehash writes the hashes of all batches anew over the entries as they are
+// now: what somebody does who knows how the tree is made.
+func (s *shelf) rehash(t *testing.T) {
+	t.Helper()
+	batches, err := s.db.Batches(t.Context(), 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree ledger.Tree
+	var leaf tlog.Hash
+	for _, b := range batches {
+		entries, err := s.db.Entries(t.Context(), invoq.Everyone(), b.First, b.End())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var hashes []tlog.Hash
+		for i := range entries {
+			leaf, _ = entries[i].Leaf(nil)
+			hashes = tree.Append(leaf, hashes)
+		}
+		var stored []byte
+		for _, h := range hashes {
+			stored = append(stored, h[:]...)
+		}
+		root := tree.Root()
+		_, err = s.owner.Exec(t.Context(),
+			"UPDATE ledger_batches SET hashes = $1, root = $2 WHERE first_entry = $3",
+			stored, root[:], b.First)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Whatever is done to the book behind its back is found, and the first batch
+// that it was done to is named.
+func TestTamperingIsFoundAndLocated(t *testing.T) {
+	noBatch := int64(-1)
+	for name, x := range map[string]struct {
+		tamper func(*testing.T, *shelf)
+		want   int64 // where the first bad batch begins
+		says   string
+	}{
+		"a quantity is edited": {func(t *testing.T, s *shelf) {
+			s.forge(t, "UPDATE ledger_entries SET quantity = quantity + 0.1 WHERE position = 342")
+		}, 300, "entry 342: the entry is not what was hashed"},
+		"a billed cost is edited in the last digit": {func(t *testing.T, s *shelf) {
+			s.forge(t, "UPDATE ledger_entries SET billed_cost = billed_cost + 1e-30 WHERE position = 599")
+		}, 500, "entry 599: the entry is not what was hashed"},
+		"usage is moved to another user": {func(t *testing.T, s *shelf) {
+			s.forge(t, `UPDATE ledger_entries SET user_id = (
+				SELECT user_id FROM ledger_entries WHERE position = 1) WHERE position = 0`)
+		}, 0, "entry 0: the entry is not what was hashed"},
+		"an entry is deleted": {func(t *testing.T, s *shelf) {
+			s.forge(t, "DELETE FROM ledger_entries WHERE position = 250")
+		}, 200, "entry 250: the entry is missing"},
+		"two entries are swapped": {func(t *testing.T, s *shelf) {
+			s.forge(t, `UPDATE ledger_entries SET position = 120 + 123 - position
+				WHERE position IN (120, 123)`)
+		}, 100, "entry 120: the entry is not what was hashed"},
+		"an entry is slipped in": {func(t *testing.T, s *shelf) {
+			s.forge(t, `INSERT INTO ledger_entries
+				SELECT (e).* FROM (SELECT jsonb_populate_record(e, jsonb_build_object(
+					'event_time', e.event_time + interval '1 second')) AS e
+				FROM ledger_entries e WHERE position = 410) AS copied`)
+		}, 400, "entry 410: there is more than one entry"},
+		"a batch is edited and everything is hashed anew": {func(t *testing.T, s *shelf) {
+			s.forge(t, "UPDATE ledger_entries SET quantity = 0 WHERE position = 222")
+			s.rehash(t)
+		}, 200, "entries 200 to 299 are not those over which a head was signed"},
+		"the database is rolled back": {func(t *testing.T, s *shelf) {
+			s.forge(t, "DELETE FROM ledger_entries WHERE position >= 400",
+				"DELETE FROM ledger_batches WHERE first_entry >= 400",
+				"DELETE FROM ledger_keys WHERE first_entry >= 400",
+				"DELETE FROM ledger_heads WHERE size > 400")
+		}, 400, "a head over 600 was signed"},
+		"the end is cut off": {func(t *testing.T, s *shelf) {
+			s.forge(t, "DELETE FROM ledger_entries WHERE position >= 590")
+		}, 500, "the last 10 entries of the batch are missing"},
+		"a month is detached": {func(t *testing.T, s *shelf) {
+			s.exec(t, "ALTER TABLE ledger_entries DETACH PARTITION ledger_entries_202602")
+		}, 0, "entry 1: the entry is missing"},
+		"a batch's root is edited": {func(t *testing.T, s *shelf) {
+			s.forge(t, "UPDATE ledger_batches SET root = sha256('x') WHERE first_entry = 300")
+		}, 300, "its root is not that of its hashes"},
+		"an inner hash is edited": {func(t *testing.T, s *shelf) {
+			s.forge(t, `UPDATE ledger_batches SET hashes = set_byte(hashes, 2 * 32, 255 -
+				get_byte(hashes, 2 * 32)) WHERE first_entry = 300`)
+		}, 300, "its stored hashes are not those of its leaves"},
+		"a batch is deleted whole": {func(t *testing.T, s *shelf) {
+			s.forge(t, "DELETE FROM ledger_entries WHERE position BETWEEN 200 AND 299",
+				"DELETE FROM ledger_batches WHERE first_entry = 200")
+		}, 200, "a batch before it is missing"},
+		"a request is forgotten, so that it could be posted twice": {func(t *testing.T, s *shelf) {
+			s.forge(t, `DELETE FROM ledger_keys WHERE id = (
+				SELECT id FROM ledger_keys WHERE first_entry = 100 LIMIT 1)`)
+		}, 100, "the memory of 1 of its 100 requests"},
+		"a request is remembered that never was, so that it is refused": {func(t *testing.T, s *shelf) {
+			s.forge(t, "INSERT INTO ledger_keys VALUES (gen_random_uuid(), gen_random_uuid(), 200)")
+		}, 200, "1 requests are remembered that it does not have"},
+		"a head is forged": {func(t *testing.T, s *shelf) {
+			s.forge(t, `INSERT INTO ledger_heads
+				SELECT size, signed_at + interval '1 second', replace(note, E'\n600\n', E'\n700\n')
+				FROM ledger_heads WHERE size = 600`)
+		}, noBatch, "was not signed by the book's key"},
+		"the file of heads is cut": {func(t *testing.T, s *shelf) {
+			cutHeads(t, s.folder)
+		}, noBatch, "stands in the database and not in the file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := filled(t)
+			x.tamper(t, s)
+			r := s.verify(t)
+			first, found := r.FirstBad()
+			if !found {
+				first = noBatch
+			}
+			if r.OK() || first != x.want {
+				t.Errorf("the first bad batch is said to be at %d, want %d: %v", first, x.want, r.Problems)
+			}
+			if !strings.Contains(said(r), x.says) {
+				t.Errorf("said\n%s, want %q", said(r), x.says)
+			}
+		})
+	}
+}
+
+func said(r *ledger.Report) string {
+	var text strings.Builder
+	for _, p := range r.Problems {
+		text.WriteString(p.String() + "\n")
+	}
+	return text.String()
+}
+
+// cutHeads takes the last head out of the file.
+func cutHeads(t *testing.T, folder ledger.Folder) {
+	t.Helper()
+	path := filepath.Join(string(folder), "heads.txt")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b[:strings.LastIndex(string(b), "---\n")], 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A book is not continued on a database that was rolled back or rewritten:
+// that would hide it.
+func TestForgeryIsNotContinued(t *testing.T) {
+	f := func(says string, tamper func(*shelf)) {
+		t.Helper()
+		s := filled(t)
+		tamper(s)
+		err := (&shelf{db: s.db, folder: s.folder, clock: s.clock}).open(t)
+		if invoq.KindOf(err) != invoq.KindConflict || !strings.Contains(err.Error(), says) {
+			t.Errorf("opened: %v, want %q", err, says)
+		}
+	}
+	f("it was rolled back", func(s *shelf) {
+		s.forge(t, "DELETE FROM ledger_batches WHERE first_entry >= 500")
+	})
+	f("are not those whose head was signed", func(s *shelf) {
+		s.forge(t, "UPDATE ledger_entries SET quantity = 0 WHERE position = 222")
+		s.rehash(t)
+	})
+}
+
+// A crash while a head is written loses that head and nothing else.
+func TestTornHead(t *testing.T) {
+	s := filled(t)
+	path := filepath.Join(string(s.folder), "heads.txt")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(b, b[1:len(b)/6-20]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := &shelf{db: s.db, folder: s.folder, clock: s.clock}
+	if err := again.open(t); err != nil {
+		t.Fatal(err)
+	}
+	again.post(t, events(600, 700)...)
+	again.sign(t)
+	if err := again.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.verify(t); !r.OK() || r.Heads != 7 {
+		t.Errorf("verified: %+v", r)
+	}
+}

@@ -1,0 +1,58 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"invoq"
+	"invoq/ledger"
+)
+
+// Claim settles what functions are counted from, where it is not settled yet,
+// and returns what holds.
+func (db *DB) Claim(
+	ctx context.Context, claims map[ledger.Function]ledger.CountedBy,
+) (map[ledger.Function]ledger.CountedBy, error) {
+	// In one order, so that two writers cannot wait for each other.
+	functions := slices.SortedFunc(maps.Keys(claims), func(a, b ledger.Function) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Namespace, b.Namespace),
+			cmp.Compare(a.Service, b.Service))
+	})
+	n := len(functions)
+	tenants, namespaces := make([]string, n), make([]string, n)
+	services, sources := make([]string, n), make([]string, n)
+	for i, f := range functions {
+		tenants[i], namespaces[i], services[i] = string(f.Tenant), f.Namespace, f.Service
+		sources[i] = string(claims[f])
+	}
+	settled := map[ledger.Function]ledger.CountedBy{}
+	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO ledger_sources (tenant_id, namespace, service, source)
+			SELECT tenant_id, namespace, service, source
+			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
+				AS c (tenant_id, namespace, service, source)
+			ON CONFLICT (tenant_id, namespace, service) DO NOTHING`,
+			tenants, namespaces, services, sources)
+		if err != nil {
+			return err
+		}
+		rows, _ := tx.Query(ctx, `
+			SELECT s.tenant_id::text, s.namespace, s.service, s.source
+			FROM unnest($1::uuid[], $2::text[], $3::text[]) AS c (tenant_id, namespace, service)
+			JOIN ledger_sources s USING (tenant_id, namespace, service)`,
+			tenants, namespaces, services)
+		var f ledger.Function
+		var by ledger.CountedBy
+		_, err = pgx.ForEachRow(rows, []any{&f.Tenant, &f.Namespace, &f.Service, &by}, func() error {
+			settled[f] = by
+			return nil
+		})
+		return err
+	})
+	return settled, wrap(err, "settle what %d functions are counted from", n)
+}
