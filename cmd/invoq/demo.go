@@ -46,12 +46,14 @@ func (d *demoCmd) Run(ctx context.Context, std stdio) error {
 	}
 	defer cleanUp()
 	span := time.Duration(d.Days) * demo.TraceLength
+	// The settings of a server in the environment are not for a demo, which must
+	// not come near its database.
 	serve := &serveCmd{
 		Data: dir, Listen: d.Listen, Durability: "fsync", SeriesPerTenant: 5_000_000,
 		Retention: duration(span + 30*24*time.Hour),
 		// The replay is in the past, all of it within what may come late.
 		Lateness: duration(span + 2*time.Hour), DefaultTenant: string(invoq.DefaultTenant),
-		FirstSight: "count", LogLevel: d.LogLevel, LogFormat: "text",
+		FirstSight: "count", QueueMB: 256, BookName: "invoq/demo", LogLevel: d.LogLevel, LogFormat: "text",
 	}
 	h := &house{cfg: serve, log: serve.logger(std.err)}
 	h.life.log = h.log
