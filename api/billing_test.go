@@ -263,3 +263,54 @@ func TestPlanVersionsOverHTTP(t *testing.T) {
 		t.Errorf("assignments %+v", all)
 	}
 }
+
+// The short form of a plan says a price only where it says all of it, and a plan
+// that was read can be sent back.
+func TestPlanReadAndSentBack(t *testing.T) {
+	r := serve(t)
+	r.tenant("acme")
+	f := func(body, short string) {
+		t.Helper()
+		var plan, again Plan
+		r.decode(r.json(r.owner, http.MethodPost, "/api/v1/pricing/plans", body), &plan)
+		var got []string
+		for _, d := range []*Decimal{
+			plan.PricePerInvocation, plan.FreeTierInvocations, plan.PricePerMbMs, plan.FreeTierMbMs,
+			plan.PricePerCPUMs, plan.PricePerColdStart,
+		} {
+			text := "-"
+			if d != nil {
+				text = d.String()
+			}
+			got = append(got, text)
+		}
+		if diff := cmp.Diff(short, strings.Join(got, " ")); diff != "" {
+			t.Errorf("short form of %s (-want +got):\n%s", body, diff)
+		}
+		at := "/api/v1/pricing/plans/" + plan.ID
+		read := r.json(r.owner, http.MethodGet, at, "")
+		r.decode(r.json(r.owner, http.MethodPut, at, read.body), &again)
+		plan.Version, plan.CreatedAt = plan.Version+1, again.CreatedAt
+		plan.EffectiveFrom = again.EffectiveFrom // Today, where the first version had none.
+		if diff := cmp.Diff(plan, again); diff != "" {
+			t.Errorf("sent back %s (-want +got):\n%s", body, diff)
+		}
+	}
+	f(standardPlan, "0.01 100 - - - -")
+	f(`{"name": "own", "currency": "USD", "tenant_id": "acme", "minimum_per_month": "5",
+		"price_per_mb_ms": "0.5", "rates": [{"meter": "cold_starts", "price": "2"}]}`, "- - 0.5 0 - 2")
+	rate := func(rate string) string { return `{"name": "n", "currency": "USD", "rates": [` + rate + `]}` }
+	f(rate(`{"meter": "invocations", "kind": "graduated",
+		"tiers": [{"up_to": "100", "price": "1"}, {"from": "100", "price": "0.5"}]}`), "- - - - - -")
+	f(rate(`{"meter": "invocations", "price": "1", "per": "100"}`), "- - - - - -")
+	f(rate(`{"meter": "invocations", "kind": "package", "price": "1"}`), "- - - - - -")
+	f(rate(`{"meter": "invocations", "price": "1", "minimum_per_month": "3"}`), "- - - - - -")
+	f(rate(`{"meter": "cpu_ms", "price": "1", "free_per_month": "3"}`), "- - - - - -")
+	f(rate(`{"meter": "invocations", "price": "2", "where": {"services": ["web"]}},
+		{"name": "other", "meter": "invocations", "price": "1"}`), "- - - - - -")
+	unequal := `{"name": "n", "currency": "USD", "price_per_invocation": "2",
+		"rates": [{"meter": "invocations", "price": "1"}]}`
+	if a := r.json(r.owner, http.MethodPost, "/api/v1/pricing/plans", unequal); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("two prices of one meter: %d %s", a.status, a.body)
+	}
+}

@@ -159,7 +159,7 @@ func TestMaliciousInputs(t *testing.T) {
 	rest("a rate with a field there is not", 422, "POST", plans,
 		`{"name":"p","currency":"USD","rates":[{"meter":"invocations","price":"1","bonus":1}]}`)
 	rest("a meter priced twice", 422, "POST", plans,
-		`{"name":"p","currency":"USD","price_per_invocation":"1","rates":[{"meter":"invocations","price":"1"}]}`)
+		`{"name":"p","currency":"USD","price_per_invocation":"1","rates":[{"meter":"invocations","price":"2"}]}`)
 	rest("a period of nothing", 422, "POST", "/api/v1/billing/calculate",
 		`{"tenant_id":"acme","period_start":"2026-02-01","period_end":"2026-02-01"}`)
 	rest("a month 13", 422, "POST", "/api/v1/billing/calculate",

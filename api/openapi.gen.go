@@ -611,10 +611,17 @@ type NewKey struct {
 type NewKeyRole string
 
 // NewPlan Prices of one unit each; what is left out is not priced, and its usage is shown as unpriced. `rates` says the
-// same and more; give one or the other for a meter.
+// same and more; give one or the other for a meter, or both where they are equal. A plan that was read may be sent
+// back as it is.
 type NewPlan struct {
-	Active   *bool  `json:"active,omitempty"`
-	Currency string `json:"currency"`
+	Active *bool `json:"active,omitempty"`
+
+	// CreatedAt Not read: the server gives it.
+	CreatedAt *time.Time `json:"created_at,omitempty"`
+
+	// CreatedBy Not read: the server gives it.
+	CreatedBy *string `json:"created_by,omitempty"`
+	Currency  string  `json:"currency"`
 
 	// EffectiveFrom The first day, in each tenant's zone, that this version prices. The first version prices all days unless it is given.
 	EffectiveFrom *string `json:"effective_from,omitempty"`
@@ -622,6 +629,9 @@ type NewPlan struct {
 	// FreeTierInvocations Invocations of a calendar month that cost nothing.
 	FreeTierInvocations *invoq.Decimal `json:"free_tier_invocations,omitempty"`
 	FreeTierMbMs        *invoq.Decimal `json:"free_tier_mb_ms,omitempty"`
+
+	// ID Not read: the server gives it.
+	ID *string `json:"id,omitempty"`
 
 	// MinimumPerMonth The least that a closed month is charged in all.
 	MinimumPerMonth *invoq.Decimal `json:"minimum_per_month,omitempty"`
@@ -645,6 +655,9 @@ type NewPlan struct {
 
 	// TenantID The tenant whose own the plan is; none: shared by all.
 	TenantID *string `json:"tenant_id,omitempty"`
+
+	// Version Not read: the server gives it.
+	Version *int `json:"version,omitempty"`
 }
 
 // NewPlanAssignment defines model for NewPlanAssignment.
@@ -703,7 +716,7 @@ type Payment struct {
 	Payment string `json:"payment"`
 }
 
-// Plan defines model for Plan.
+// Plan `rates` says all prices. A price of the short form is there only where it says all that its rate does.
 type Plan struct {
 	Active    bool      `json:"active"`
 	CreatedAt time.Time `json:"created_at"`
@@ -922,7 +935,8 @@ type Share struct {
 // SimulatedPlan One of a stored plan, a preset, or a plan in full.
 type SimulatedPlan struct {
 	// Plan Prices of one unit each; what is left out is not priced, and its usage is shown as unpriced. `rates` says the
-	// same and more; give one or the other for a meter.
+	// same and more; give one or the other for a meter, or both where they are equal. A plan that was read may be sent
+	// back as it is.
 	Plan   *NewPlan `json:"plan,omitempty"`
 	PlanID *string  `json:"plan_id,omitempty"`
 

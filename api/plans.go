@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"invoq"
@@ -133,6 +135,41 @@ func (s *Server) planOf(ctx context.Context, b NewPlan) (invoq.Plan, error) {
 		}
 		p.TenantID = t.ID
 	}
+	var full []invoq.Rate
+	if rates := deref(b.Rates); len(rates) > 0 {
+		var err error
+		if full, err = parseRates(rates, b.Currency); err != nil {
+			return p, err
+		}
+	}
+	short, err := shortRates(b)
+	if err != nil {
+		return p, err
+	}
+	for _, rate := range short {
+		// A plan that was read says a price in both forms.
+		if !slices.ContainsFunc(full, func(r invoq.Rate) bool { return isFlat(r) && same(r, rate) }) {
+			p.Rates = append(p.Rates, rate)
+		}
+	}
+	p.Rates = append(p.Rates, full...)
+	return p, pricing.Validate(p)
+}
+
+// same reports whether two flat rates say the same.
+func same(a, b invoq.Rate) bool {
+	return a.Meter == b.Meter && a.Price.Equal(b.Price) && a.FreePerMonth.Equal(b.FreePerMonth)
+}
+
+// isFlat reports whether the short form says all that the rate says.
+func isFlat(r invoq.Rate) bool {
+	short := invoq.Rate{Meter: r.Meter, Price: r.Price, FreePerMonth: r.FreePerMonth}
+	return reflect.DeepEqual(r, short)
+}
+
+// shortRates reads the prices of the short form.
+func shortRates(b NewPlan) ([]invoq.Rate, error) {
+	var all []invoq.Rate
 	for _, f := range []flat{
 		{invoq.Invocations, &b.PricePerInvocation, &b.FreeTierInvocations},
 		{invoq.MBMs, &b.PricePerMbMs, &b.FreeTierMbMs},
@@ -145,7 +182,7 @@ func (s *Server) planOf(ctx context.Context, b NewPlan) (invoq.Plan, error) {
 		}
 		if *f.price == nil {
 			if !rate.FreePerMonth.IsZero() {
-				return p, invoq.Errorf(
+				return nil, invoq.Errorf(
 					invoq.KindUnprocessable,
 					"free units of %s need a price of %s",
 					f.meter,
@@ -155,16 +192,9 @@ func (s *Server) planOf(ctx context.Context, b NewPlan) (invoq.Plan, error) {
 			continue
 		}
 		rate.Price = **f.price
-		p.Rates = append(p.Rates, rate)
+		all = append(all, rate)
 	}
-	if rates := deref(b.Rates); len(rates) > 0 {
-		full, err := parseRates(rates, b.Currency)
-		if err != nil {
-			return p, err
-		}
-		p.Rates = append(p.Rates, full...)
-	}
-	return p, pricing.Validate(p)
+	return all, nil
 }
 
 // parseRates reads rates in full, as strictly as a whole plan.
@@ -213,7 +243,7 @@ func planJSON(p invoq.Plan) (Plan, error) {
 		{invoq.ColdStarts, &out.PricePerColdStart, nil},
 	} {
 		r, ok := p.Rate(f.meter)
-		if !ok || !r.Where.IsZero() || !r.Per.IsZero() {
+		if !ok || !isFlat(r) || f.free == nil && !r.FreePerMonth.IsZero() {
 			continue
 		}
 		*f.price = &r.Price
