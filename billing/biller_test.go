@@ -180,11 +180,15 @@ func TestPlanChoice(t *testing.T) {
 	}
 	f("", "no active plan")
 	f("", "shared", plan("shared", nil))
-	f("", "2 shared plans are active", plan("a", nil), plan("b", nil))
+	f("", "2 shared plans in EUR are active", plan("a", nil), plan("b", nil))
 	f("", "own", plan("own", own), plan("a", nil), plan("b", nil))
 	f("b", "b", plan("own", own), plan("a", nil), plan("b", nil))
 	f("gone", "no plan", plan("a", nil))
-	f("", `plan "usd" is in USD`, plan("usd", func(p *invoq.Plan) { p.Currency = "USD" }))
+	usd := func(p *invoq.Plan) { p.Currency = "USD" }
+	f("usd", `plan "usd" is in USD`, plan("usd", usd))
+	f("", `no active plan in EUR prices tenant "acme"`, plan("a", usd), plan("b", usd))
+	f("", "eur", plan("a", usd), plan("eur", nil), plan("b", usd))
+	f("", "eur", plan("own", func(p *invoq.Plan) { own(p); usd(p) }), plan("eur", nil))
 }
 
 func TestPeriodMustBeWhole(t *testing.T) {

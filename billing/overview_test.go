@@ -183,7 +183,7 @@ func TestOverviewIsEveryonesMonth(t *testing.T) {
 	want := `assigned 0.8 today 0.35 last 09:05
 half 1.25 today 0.65 last 09:05
 idle 0 today 0 last never
-other-currency 0 today 0 last 09:05 (plan "standard" is in USD, but tenant "other-currency" is billed in JPY)
+other-currency 0 today 0 last 09:05 (no active plan in JPY prices tenant "other-currency": create one, or assign one to the tenant)
 own 1.15 today 0.35 last 09:05
 utc 1 today 0.35 last 09:05
 `

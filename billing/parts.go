@@ -117,23 +117,16 @@ func (a agreement) parts(ctx context.Context, t invoq.Tenant, p pricing.Period) 
 }
 
 // versions returns all versions of the plan that prices a tenant: the one
-// assigned, else its own newest active one, else the shared active one if there
-// is only one.
+// assigned, else the one that choose finds.
 func (a agreement) versions(ctx context.Context, t invoq.Tenant, id invoq.PlanID) ([]invoq.Plan, error) {
 	if id == "" {
 		all, err := a.plans.PlansFor(ctx, t.ID)
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case len(all) == 0:
-			return nil, invoq.Errorf(invoq.KindUnprocessable,
-				"no active plan prices tenant %q: create one, or assign one to the tenant", t.Name)
-		case all[0].TenantID == "" && len(all) > 1:
-			return nil, invoq.Errorf(invoq.KindUnprocessable,
-				"%d shared plans are active: assign one of them to tenant %q", len(all), t.Name)
+		if id, err = choose(t, all); err != nil {
+			return nil, err
 		}
-		id = all[0].ID
 	}
 	versions, err := a.plans.PlanVersions(ctx, invoq.Only(t.ID), id)
 	if err != nil {
@@ -144,6 +137,23 @@ func (a agreement) versions(ctx context.Context, t invoq.Tenant, id invoq.PlanID
 			p.Name, p.Currency, t.Name, t.Currency)
 	}
 	return versions, nil
+}
+
+// choose returns which of the plans that may price a tenant does, among those in
+// its currency: its own newest one, else the shared one if there is only one.
+func choose(t invoq.Tenant, plans []invoq.Plan) (invoq.PlanID, error) {
+	fit := slices.DeleteFunc(slices.Clone(plans), func(p invoq.Plan) bool { return p.Currency != t.Currency })
+	switch {
+	case len(fit) == 0:
+		return "", invoq.Errorf(invoq.KindUnprocessable,
+			"no active plan in %s prices tenant %q: create one, or assign one to the tenant",
+			t.Currency, t.Name)
+	case fit[0].TenantID == "" && len(fit) > 1:
+		return "", invoq.Errorf(invoq.KindUnprocessable,
+			"%d shared plans in %s are active: assign one of them to tenant %q",
+			len(fit), t.Currency, t.Name)
+	}
+	return fit[0].ID, nil
 }
 
 // versionParts cuts a period where another version of its plan takes effect. Of

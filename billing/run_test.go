@@ -177,8 +177,8 @@ func TestRun(t *testing.T) {
 		problems = append(problems, fmt.Sprintf("%s: %s", p.Tenant, p.Problem))
 	}
 	want := []string{
-		`tenant-13: plan "standard" is in USD, but tenant "tenant-13" is billed in JPY`,
-		`tenant-3: plan "standard" is in USD, but tenant "tenant-3" is billed in JPY`,
+		`tenant-13: no active plan in JPY prices tenant "tenant-13": create one, or assign one to the tenant`,
+		`tenant-3: no active plan in JPY prices tenant "tenant-3": create one, or assign one to the tenant`,
 		`tenant-5: time zone "Nowhere/None" is not an IANA name such as Europe/Berlin`,
 	}
 	if diff := cmp.Diff(want, problems); diff != "" {

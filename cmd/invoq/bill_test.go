@@ -72,7 +72,7 @@ func TestBillCommands(t *testing.T) {
 	use(1150)
 	bill(exitFailure, []string{"correction", "quantity 50, amount 0.5"}, "recompute", "INV-00000001")
 	s.post("/api/v1/tenants", map[string]any{"name": "tokyo", "currency": "JPY"}, nil)
-	bill(exitFailure, []string{"1 kept, 1 parked", "parked tokyo: plan"}, "run", month.Format("2006-01"))
+	bill(exitFailure, []string{"1 kept, 1 parked", "parked tokyo: no active plan in JPY"}, "run", month.Format("2006-01"))
 	bill(exitUsage, []string{`no bill "INV-2"`}, "explain", "INV-2")
 	bill(exitUsage, nil, "run", "2026-13")
 	if a, ok := s.do(http.MethodGet, "/api/v1/billing/runs", nil); !ok || strings.Count(string(a.body), `"finished"`) != 2 {
