@@ -276,3 +276,39 @@ func TestMonthToDate(t *testing.T) {
 		t.Errorf("without a plan: %+v, %v", m, err)
 	}
 }
+
+// Today is what the day added to the month's total, and never more than it.
+func TestTodayIsOfTheMonthsTotal(t *testing.T) {
+	of := func(service, price string) invoq.Rate {
+		return invoq.Rate{
+			Name: service, Meter: invoq.Invocations, Price: invoq.MustDecimal(price),
+			Where: invoq.Selector{Services: []string{service}},
+		}
+	}
+	db := &database{
+		tenant: invoq.Tenant{ID: "t", Name: "acme", Currency: "EUR", Timezone: "UTC"},
+		// A day of either costs 0.0048, which makes no cent; of both it would.
+		plans: []invoq.Plan{plan("p", func(p *invoq.Plan) {
+			p.Rates = []invoq.Rate{of("f", "0.0002"), of("g", "0.0001")}
+		})},
+	}
+	f := func(day int, today, total string) {
+		t.Helper()
+		now := time.Date(2026, 3, day, 12, 0, 0, 0, time.UTC)
+		m, err := New(db).MonthToDate(t.Context(), invoq.Everyone(), "acme", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sum invoq.Decimal
+		for _, d := range m.Days {
+			sum = sum.Add(d.Charge)
+		}
+		got := []string{m.Today().Charge.String(), m.Bill.Total.String(), sum.String()}
+		if diff := cmp.Diff([]string{today, total, total}, got); diff != "" {
+			t.Errorf("today, total and the days' sum on %s (-want +got):\n%s", now, diff)
+		}
+	}
+	f(1, "0", "0")
+	f(2, "0.02", "0.02") // Each 0.0096.
+	f(3, "0", "0.02")    // Each 0.0144.
+}

@@ -34,6 +34,9 @@ type Month struct {
 type Day struct {
 	Day  string // 2006-01-02
 	Cost invoq.Decimal
+	// Charge is the growth of the bill's total, whose lines are rounded: the
+	// charges add up to the total.
+	Charge invoq.Decimal
 	invoq.Quantities
 }
 
@@ -212,9 +215,9 @@ func newMonth(t invoq.Tenant, period pricing.Period) Month {
 // month's, so that free units and tiers fall on the days that used them.
 func (m *Month) price(used monthUsage, by pricedBy, now time.Time) error {
 	month := used.period
-	var before invoq.Decimal
+	var before, charged invoq.Decimal
 	for _, d := range used.known {
-		before = before.Add(d.Cost)
+		before, charged = before.Add(d.Cost), charged.Add(d.Charge)
 	}
 	m.Days = append(m.Days, used.known...)
 	for n := len(used.known) + 1; n <= now.Day(); n++ {
@@ -226,8 +229,8 @@ func (m *Month) price(used monthUsage, by pricedBy, now time.Time) error {
 			if err != nil {
 				return err
 			}
-			d.Cost = st.exact.Sub(before)
-			before = st.exact
+			d.Cost, d.Charge = st.exact.Sub(before), st.total.Sub(charged)
+			before, charged = st.exact, st.total
 			m.Bill.Lines, m.Bill.Total, m.Unpriced = st.lines, st.total, st.unpriced
 			m.Plan = parts[len(parts)-1].sheet.Plan()
 		}

@@ -228,7 +228,7 @@ func describe(v *billing.Overview) string {
 		if !s.LastUse.IsZero() {
 			last = s.LastUse.Format("15:04")
 		}
-		fmt.Fprintf(&b, "%s %s today %s last %s", s.Tenant.Name, exact(s), s.Today().Cost, last)
+		fmt.Fprintf(&b, "%s %s today %s last %s", s.Tenant.Name, exact(s), s.Today().Charge, last)
 		if s.Problem != "" {
 			fmt.Fprintf(&b, " (%s)", s.Problem)
 		}
@@ -247,7 +247,8 @@ func TestNewOverview(t *testing.T) {
 		for _, d := range days {
 			day, cost, _ := strings.Cut(d, " ")
 			s.Days = append(s.Days, billing.Day{
-				Day: day, Cost: invoq.MustDecimal(cost), Quantities: invoq.Quantities{Errors: invoq.NewDecimal(1, 0)},
+				Day: day, Cost: invoq.MustDecimal(cost), Charge: invoq.MustDecimal(cost),
+				Quantities: invoq.Quantities{Errors: invoq.NewDecimal(1, 0)},
 			})
 		}
 		return s

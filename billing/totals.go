@@ -14,8 +14,8 @@ type CurrencyTotal struct {
 	Currency invoq.Currency
 	// Tenants are those of the currency, the dearest first.
 	Tenants []*Standing
-	// Total is the sum of their bills' totals so far, Today that of the exact
-	// costs of their current days.
+	// Total is the sum of their bills' totals so far, Today that of what their
+	// current days added to them.
 	Total, Today invoq.Decimal
 	// Days are the days of their months, summed by date: each tenant's day is
 	// that of its own zone.
@@ -48,7 +48,7 @@ func NewOverview(at, counted time.Time, tenants []Standing) *Overview {
 // add counts a tenant's month in.
 func (c *CurrencyTotal) add(s *Standing) {
 	c.Tenants = append(c.Tenants, s)
-	c.Total, c.Today = c.Total.Add(s.Bill.Total), c.Today.Add(s.Today().Cost)
+	c.Total, c.Today = c.Total.Add(s.Bill.Total), c.Today.Add(s.Today().Charge)
 	for _, d := range s.Days {
 		n, found := slices.BinarySearchFunc(c.Days, d, func(a, b Day) int { return cmp.Compare(a.Day, b.Day) })
 		if !found {

@@ -36,7 +36,7 @@ var orders = map[string]func(a, b entry) int{
 		return cmp.Or(cmp.Compare(a.Tenant.Currency, b.Tenant.Currency), b.Bill.Total.Cmp(a.Bill.Total))
 	},
 	"today": func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.Tenant.Currency, b.Tenant.Currency), b.Today().Cost.Cmp(a.Today().Cost))
+		return cmp.Or(cmp.Compare(a.Tenant.Currency, b.Tenant.Currency), b.Today().Charge.Cmp(a.Today().Charge))
 	},
 	"invocations": func(a, b entry) int {
 		return b.invocations.Cmp(a.invocations)
@@ -205,7 +205,7 @@ func newTenantRow(e entry, now time.Time) TenantRow {
 	}
 	if e.Problem == "" {
 		row.MonthToDate = money(e.Bill.Total, e.Tenant.Currency)
-		row.Today = money(e.Today().Cost, e.Tenant.Currency)
+		row.Today = money(e.Today().Charge, e.Tenant.Currency)
 	}
 	return row
 }

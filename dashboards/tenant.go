@@ -107,7 +107,7 @@ func tenantCards(d TenantData, overall invoq.Latency) []Card {
 			Card{Label: "Month to date", Figure: money(d.Bill.Total, c), Note: "sum of the lines so far"},
 			Card{
 				Label:  "Today",
-				Figure: money(d.Today().Cost, c),
+				Figure: money(d.Today().Charge, c),
 				Note:   "since midnight, " + d.Tenant.Timezone,
 			},
 		)
