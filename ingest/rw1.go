@@ -1,10 +1,6 @@
 package ingest
 
-import (
-	"bytes"
-
-	"invoq"
-)
+import "invoq"
 
 // decodeV1 reads a prometheus.WriteRequest (remote write 1.0) into the batch.
 // It copies nothing: labels stay bytes of the request. Limits are checked as
@@ -109,9 +105,10 @@ func valueV1(field uint64, b []byte, lim Limits, out *Batch) error {
 	return nil
 }
 
-// appendField extends run, the label fields seen so far, by b[from:to]. Every
-// sender writes them in one piece, so that nothing is copied; where one does
-// not, the pieces are joined in new memory.
+// appendField extends run, the label fields of message b seen so far, by
+// b[from:to]. Every sender writes them in one piece, so that nothing is copied;
+// where one does not, the pieces are joined in new memory, once: a message's
+// labels are no longer than the message.
 func appendField(run, b []byte, from, to int) []byte {
 	if run == nil {
 		return b[from:to:to]
@@ -119,5 +116,9 @@ func appendField(run, b []byte, from, to int) []byte {
 	if end := from - len(run); end >= 0 && &b[end] == &run[0] {
 		return b[end:to:to]
 	}
-	return append(bytes.Clone(run), b[from:to]...)
+	// Only what was joined before has room.
+	if cap(run)-len(run) < to-from {
+		run = append(make([]byte, 0, len(b)), run...)
+	}
+	return append(run, b[from:to]...)
 }

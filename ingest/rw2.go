@@ -163,13 +163,7 @@ func (d *decoderV2) value(s *Series, field uint64, b []byte) error {
 	case histogramsV2:
 		return addHistogram(b, d.lim, d.out)
 	case exemplarsV2:
-		err := addExemplar(b, d.lim, d.out, d.exemplarLabels)
-		if bad, ok := errors.AsType[*LabelError](err); ok {
-			// No sample is worth less for it.
-			d.out.Skipped.Add(BadExemplar, 1, func() string { return bad.Detail })
-			return nil
-		}
-		return err
+		return d.exemplar(b)
 	case metadataV2:
 		return d.metadata(s, b)
 	}
@@ -257,20 +251,27 @@ func (d *decoderV2) field(buf []byte, number byte, s symbol) int {
 	return 1 + copy(buf[1:], d.body[s.at:s.to])
 }
 
-// exemplarLabels reads label references of an exemplar. They are put behind
-// those of its series for as long as it takes.
-func (d *decoderV2) exemplarLabels(e *Exemplar, b []byte, from, to int) error {
+// exemplar reads an Exemplar message. Its references are put behind those of its
+// series for as long as it takes, and spelled once, in however many pieces they
+// come.
+func (d *decoderV2) exemplar(b []byte) error {
 	base := len(d.out.refs)
-	tag, j := varint(b, from)
-	if err := d.readRefs(tag, b, j, to, base); err != nil {
+	err := addExemplar(b, d.lim, d.out, func(_ *Exemplar, b []byte, from, to int) error {
+		tag, j := varint(b, from)
+		return d.readRefs(tag, b, j, to, base)
+	})
+	refs := d.out.refs[base:]
+	d.out.refs = d.out.refs[:base]
+	if err != nil || len(refs) == 0 {
 		return err
 	}
-	labels, err := d.spell(d.out.refs[base:])
-	d.out.refs = d.out.refs[:base]
-	if e.Labels == nil {
-		e.Labels = labels
-	} else {
-		e.Labels = append(e.Labels, labels...) // Senders write them in one piece.
+	last := len(d.out.Exemplars) - 1
+	var bad *LabelError
+	if d.out.Exemplars[last].Labels, err = d.spell(refs); errors.As(err, &bad) {
+		// No sample is worth less for it.
+		d.out.Exemplars = d.out.Exemplars[:last]
+		d.out.Skipped.Add(BadExemplar, 1, func() string { return bad.Detail })
+		return nil
 	}
 	return err
 }
