@@ -13,16 +13,15 @@ import (
 
 // readBody reads the request's body as it is on the wire, up to limit bytes.
 func readBody(c *fiber.Ctx, limit int) ([]byte, error) {
-	tooLarge := invoq.Errorf(invoq.KindTooLarge, "body is larger than %d bytes", limit)
 	size := c.Request().Header.ContentLength()
 	if size > limit {
-		return nil, tooLarge
+		return nil, bodyTooLarge(limit)
 	}
 	stream := c.Context().RequestBodyStream()
 	if stream == nil {
 		body := c.Request().Body()
 		if len(body) > limit {
-			return nil, tooLarge
+			return nil, bodyTooLarge(limit)
 		}
 		return body, nil
 	}
@@ -34,9 +33,14 @@ func readBody(c *fiber.Ctx, limit int) ([]byte, error) {
 		return nil, invoq.Errorf(invoq.KindInvalid, "body cannot be read").WithCause(err)
 	}
 	if buf.Len() > limit {
-		return nil, tooLarge
+		return nil, bodyTooLarge(limit)
 	}
 	return buf.Bytes(), nil
+}
+
+// bodyTooLarge refuses a body.
+func bodyTooLarge(limit int) error {
+	return invoq.Errorf(invoq.KindTooLarge, "body is larger than %d bytes", limit)
 }
 
 func readCloser(b []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(b)) }

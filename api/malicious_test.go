@@ -335,3 +335,27 @@ func TestOddParameters(t *testing.T) {
 	f("POST", "/api/v1/services", `{"tenant_id":"acme","name":"f","tags":{"a\u0000":"b"}}`, 422)
 	f("POST", "/api/v1/tenants", `{"name":"acme"}`, 409)
 }
+
+// Bodies that are announced and do not come keep the memory of a few, and others
+// are told to come back; who has no key announces nothing large.
+func TestBodiesAreAdmittedBeforeTheyAreRead(t *testing.T) {
+	r := serve(t)
+	_, keys := r.tenant("acme")
+	limits := r.server.Receiver.Limits()
+	for range limits.InFlightBytes / int64(limits.WireBytes) {
+		release, err := r.server.Receiver.Admit(t.Context(), -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+	}
+	a := r.ask(keys[access.Ingest], http.MethodPost, "/api/v1/write", []byte("x"))
+	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+		t.Errorf("while others are read: %d %q", a.status, a.header.Get("Retry-After"))
+	}
+	form := []byte("key=" + strings.Repeat("x", loginBytes))
+	a = r.ask("", http.MethodPost, "/login", form, "Content-Type", "application/x-www-form-urlencoded")
+	if a.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a large form of nobody: %d", a.status)
+	}
+}

@@ -14,10 +14,11 @@ func (s *Server) otlpMetrics(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(c, s.Receiver.Limits().WireBytes)
+	body, release, err := s.pushedBody(c)
 	if err != nil {
 		return err
 	}
+	defer release()
 	answer, err := s.OTLP.Export(c.UserContext(), ingest.Request{
 		ContentType:     c.Get(fiber.HeaderContentType),
 		ContentEncoding: c.Get(fiber.HeaderContentEncoding),

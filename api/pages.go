@@ -89,7 +89,7 @@ func (s *Server) loginPage(c *fiber.Ctx) error {
 // login signs a browser in with an API key.
 func (s *Server) login(c *fiber.Ctx) error {
 	c.Locals(formKey, formPage)
-	f, err := promForm(c)
+	f, err := formOf(c, loginBytes)
 	if err != nil {
 		return err
 	}

@@ -269,7 +269,11 @@ func (s *Server) promBuildInfo(c *fiber.Ctx) error {
 }
 
 // promForm returns the parameters of a GET, or of a POST with a form.
-func promForm(c *fiber.Ctx) (url.Values, error) {
+func promForm(c *fiber.Ctx) (url.Values, error) { return formOf(c, jsonBodyBytes) }
+
+// formOf returns the parameters of a query string, and of a form of as many
+// bytes where one is posted.
+func formOf(c *fiber.Ctx, limit int) (url.Values, error) {
 	f, err := url.ParseQuery(string(c.Request().URI().QueryString()))
 	if err != nil {
 		return nil, invoq.Errorf(invoq.KindInvalid, "query string cannot be read: %v", err)
@@ -277,7 +281,7 @@ func promForm(c *fiber.Ctx) (url.Values, error) {
 	if c.Method() != fiber.MethodPost {
 		return f, nil
 	}
-	body, err := readBody(c, jsonBodyBytes)
+	body, err := readBody(c, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -22,10 +22,11 @@ func (s *Server) remoteWrite(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(c, s.Receiver.Limits().WireBytes)
+	body, release, err := s.pushedBody(c)
 	if err != nil {
 		return err
 	}
+	defer release()
 	res, err := s.Receiver.RemoteWrite(c.UserContext(), ingest.Request{
 		ContentType:     c.Get(fiber.HeaderContentType),
 		ContentEncoding: c.Get(fiber.HeaderContentEncoding),
@@ -40,6 +41,25 @@ func (s *Server) remoteWrite(c *fiber.Ctx) error {
 		return err
 	}
 	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// pushedBody reads the body of a push once there is memory for it: thousands of
+// connections may each announce a large one. The caller calls release when the
+// body is done with.
+func (s *Server) pushedBody(c *fiber.Ctx) (body []byte, release func(), err error) {
+	most := s.Receiver.Limits().WireBytes
+	length := c.Request().Header.ContentLength()
+	if length > most {
+		return nil, nil, bodyTooLarge(most)
+	}
+	if release, err = s.Receiver.Admit(c.UserContext(), length); err != nil {
+		return nil, nil, err
+	}
+	if body, err = readBody(c, most); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return body, release, nil
 }
 
 // setWritten tells a sender of 2.0 what was stored; without these headers it

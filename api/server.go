@@ -33,6 +33,7 @@ const (
 	idleTimeout     = 60 * time.Second
 	headerBytes     = 16 << 10
 	jsonBodyBytes   = 1 << 20
+	loginBytes      = 4 << 10 // of a form that anybody may send
 	maxConnections  = 4096
 	requestDeadline = 50 * time.Second
 )

@@ -15,8 +15,9 @@ type Limits struct {
 	Histograms, Buckets, Exemplars int
 	// LabelNameBytes and LabelValueBytes bound a single label.
 	LabelNameBytes, LabelValueBytes int
-	// InFlightBytes bounds the decoded bytes of all requests together; more
-	// wait, and are told to come back when they waited too long.
+	// InFlightBytes bounds the decoded bytes of all requests together, and
+	// likewise those of their bodies as they come; more wait, and are told to
+	// come back when they waited too long.
 	InFlightBytes int64
 }
 

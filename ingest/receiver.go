@@ -29,10 +29,12 @@ const usualSpelling = 8
 type Receiver struct {
 	store  Store
 	limits Limits
-	// budget is the memory left for decoded bodies.
-	budget *semaphore.Weighted
-	pool   sync.Pool // *decoded
-	m      receiverMetrics
+	// budget is the memory left for decoded bodies, wire that for bodies as they
+	// come. They are two, so that a body which is held never keeps itself, or
+	// another one, from being decoded.
+	budget, wire *semaphore.Weighted
+	pool         sync.Pool // *decoded
+	m            receiverMetrics
 }
 
 // decoded is the memory of one request: the body and the batch over it.
@@ -48,6 +50,7 @@ func NewReceiver(store Store, limits Limits, set *metrics.Set) *Receiver {
 		store:  store,
 		limits: limits,
 		budget: semaphore.NewWeighted(limits.InFlightBytes),
+		wire:   semaphore.NewWeighted(limits.InFlightBytes),
 		pool:   sync.Pool{New: func() any { return new(decoded) }},
 		m:      newReceiverMetrics(set),
 	}
@@ -55,6 +58,22 @@ func NewReceiver(store Store, limits Limits, set *metrics.Set) *Receiver {
 
 // Limits returns the limits of a request.
 func (r *Receiver) Limits() Limits { return r.limits }
+
+// Admit takes the memory of a body that is about to be read: of length bytes, or
+// of as many as are read at most when the length is negative, not known. It
+// waits a little for others to finish, and then refuses with KindUnavailable
+// and when to come back. The caller calls release when the body is done with.
+func (r *Receiver) Admit(ctx context.Context, length int) (release func(), err error) {
+	n := int64(length)
+	if n < 0 || n > int64(r.limits.WireBytes) {
+		n = int64(r.limits.WireBytes)
+	}
+	n = min(n, r.limits.InFlightBytes)
+	if err := reserve(ctx, r.wire, n); err != nil {
+		return nil, err
+	}
+	return func() { r.wire.Release(n) }, nil
+}
 
 // Request is one pushed body, still compressed.
 type Request struct {
@@ -121,7 +140,7 @@ func (r *Receiver) Take(
 	started := time.Now()
 	defer func() { r.m.observe(started, written, err) }()
 	size = min(size, r.limits.InFlightBytes)
-	if err := r.reserve(ctx, size); err != nil {
+	if err := reserve(ctx, r.budget, size); err != nil {
 		return written, rejected, err
 	}
 	defer r.budget.Release(size)
@@ -164,7 +183,7 @@ func (r *Receiver) decode(
 	for _, room := range rooms {
 		r.budget.Release(held)
 		held = size + int64(room)
-		if err := r.reserve(ctx, held); err != nil {
+		if err := reserve(ctx, r.budget, held); err != nil {
 			return 0, err
 		}
 		if d.body, err = snappy.Decode(d.body[:cap(d.body)], body); err != nil {
@@ -225,11 +244,11 @@ func (r *Receiver) decodedSize(body []byte) (int64, error) {
 // reserve takes the request's share of memory, waiting a little for others to
 // finish. The answer to a crowd is 503 with Retry-After: senders drop a batch
 // on 429.
-func (r *Receiver) reserve(ctx context.Context, n int64) error {
+func reserve(ctx context.Context, budget *semaphore.Weighted, n int64) error {
 	ctx, cancel := context.WithTimeout(ctx, budgetWait)
 	defer cancel()
-	if err := r.budget.Acquire(ctx, n); err != nil {
-		e := invoq.Errorf(invoq.KindUnavailable, "too many requests are being decoded; send this one again")
+	if err := budget.Acquire(ctx, n); err != nil {
+		e := invoq.Errorf(invoq.KindUnavailable, "too many requests are being read; send this one again")
 		e.RetryAfter = retryAfter
 		return e.WithCause(err)
 	}

@@ -177,6 +177,32 @@ func TestRemoteWriteBoundsAllRequestsTogether(t *testing.T) {
 	}
 }
 
+// So is what their bodies take as they come; one whose length is not known takes
+// as much as is read at most.
+func TestAdmitBoundsBodies(t *testing.T) {
+	limits := DefaultLimits()
+	limits.WireBytes, limits.InFlightBytes = 8, 20
+	r := NewReceiver(&keep{}, limits, metrics.NewSet())
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	var held []func()
+	for _, length := range []int{-1, 8, 4} {
+		release, err := r.Admit(t.Context(), length)
+		if err != nil {
+			t.Fatalf("a body of %d: %v", length, err)
+		}
+		held = append(held, release)
+	}
+	var e *invoq.Error
+	if _, err := r.Admit(done, 1); !errors.As(err, &e) || e.Kind != invoq.KindUnavailable || e.RetryAfter == 0 {
+		t.Errorf("verdict %v, want unavailable with a time to come back", err)
+	}
+	held[2]()
+	if _, err := r.Admit(t.Context(), 4); err != nil {
+		t.Errorf("after another was done: %v", err)
+	}
+}
+
 func TestRejectionsSayWhatAndHowMuch(t *testing.T) {
 	var r, more Rejections
 	r.AddSamples(OutOfOrder, 2, func() string { return "a" })
