@@ -80,11 +80,8 @@ func (s *Server) underContract(c *fiber.Ctx) error {
 		return invoq.Errorf(invoq.KindInvalid, "request cannot be read: %v", err)
 	}
 	route, params, err := s.contract.router.FindRoute(&r)
-	if errors.Is(err, routers.ErrMethodNotAllowed) {
-		return fiber.NewError(http.StatusMethodNotAllowed, "this path does not take "+c.Method())
-	}
 	if err != nil {
-		return notFound(c)
+		return s.notFound(c)
 	}
 	permission, err := permissionOf(route.Operation)
 	if err != nil {

@@ -123,8 +123,12 @@ func answerForm(c *fiber.Ctx) form {
 	return f
 }
 
-// notFound answers for every path that nobody registered.
-func notFound(c *fiber.Ctx) error {
+// notFound answers for every path that nobody registered, or for no such method.
+func (s *Server) notFound(c *fiber.Ctx) error {
+	if methods := s.methodsOf(c.Path()); methods != "" {
+		c.Set(fiber.HeaderAllow, methods)
+		return fiber.NewError(http.StatusMethodNotAllowed, "this path does not take "+c.Method())
+	}
 	if c.Method() == fiber.MethodGet && strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML) {
 		c.Locals(formKey, formPage) // Somebody followed a link.
 	}

@@ -1,6 +1,9 @@
 package api
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/gofiber/fiber/v2"
 
 	"invoq/access"
@@ -63,5 +66,18 @@ func (s *Server) routes() {
 	// Everything else is the contract's.
 	app.Use("/api/v1", s.underContract)
 	RegisterHandlers(app, NewStrictHandler(s, nil))
-	app.Use(notFound)
+	app.Use(s.notFound)
+}
+
+// methodsOf returns what the path takes, "GET, HEAD" say; nothing where nothing
+// is.
+func (s *Server) methodsOf(path string) string {
+	var all []string
+	for _, r := range s.app.GetRoutes(true) {
+		if fiber.RoutePatternMatch(path, r.Path) && !slices.Contains(all, r.Method) {
+			all = append(all, r.Method)
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
 }

@@ -181,3 +181,28 @@ func TestShutdownBeforeServe(t *testing.T) {
 		}
 	}
 }
+
+// A path that is there says which methods it takes, in the contract and beside it.
+func TestOtherMethodsAreNotAllowed(t *testing.T) {
+	r := serve(t)
+	_, keys := r.tenant("acme")
+	f := func(method, path, allow string) {
+		t.Helper()
+		status := http.StatusMethodNotAllowed
+		if allow == "" {
+			status = http.StatusNotFound
+		}
+		a := r.ask(keys[access.Viewer], method, path, nil)
+		if a.status != status || a.header.Get("Allow") != allow {
+			t.Errorf("%s %s: %d, Allow %q, want %d %q", method, path, a.status, a.header.Get("Allow"), status, allow)
+		}
+	}
+	f("POST", "/api/v1/label/job/values", "GET, HEAD")
+	f("POST", "/api/v1/metadata", "GET, HEAD")
+	f("GET", "/api/v1/write", "POST")
+	f("PUT", "/api/v1/query", "GET, HEAD, POST")
+	f("DELETE", "/api/v1/billing/calculate", "POST")
+	f("POST", "/api/v1/pricing/plans/x", "DELETE, GET, HEAD, PUT")
+	f("PUT", "/login", "GET, HEAD, POST")
+	f("POST", "/api/v1/no-such-thing", "")
+}
