@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"net/http"
 	"path"
 	"strings"
 )
@@ -96,12 +97,17 @@ type ErrorView struct {
 	Frame
 	Status int
 	// Detail says what is wrong and what to do about it.
-	Detail    string
+	Detail string
+	// RequestID is where the server's log has the cause; empty where it has none.
 	RequestID string
 }
 
-// NewError makes the page of an error, for a viewer who may be nobody.
+// NewError makes the page of an error, for a viewer who may be nobody. What the
+// caller did wrong is not in the log.
 func NewError(status int, title, detail, requestID string, viewer *Viewer) ErrorView {
+	if status < http.StatusInternalServerError {
+		requestID = ""
+	}
 	return ErrorView{
 		Frame: Frame{
 			Title:  title,
