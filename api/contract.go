@@ -184,7 +184,9 @@ func contractError(err error) error {
 	case !errors.As(err, &re):
 		return invoq.Errorf(invoq.KindInvalid, "request does not fit the contract").WithCause(err)
 	case re.Parameter != nil && schema:
-		return invoq.Errorf(invoq.KindInvalid, "parameter %q: %s", re.Parameter.Name, se.Reason)
+		return invoq.Errorf(invoq.KindInvalid, "parameter %q%s", re.Parameter.Name, reasonOf(se))
+	case re.Parameter != nil && errors.As(err, &pe) && wording(re.Parameter.Schema) != "":
+		return invoq.Errorf(invoq.KindInvalid, "parameter %q %s", re.Parameter.Name, wording(re.Parameter.Schema))
 	case re.Parameter != nil:
 		return invoq.Errorf(invoq.KindInvalid, "parameter %q: %s", re.Parameter.Name, short(re))
 	case schema:
@@ -198,9 +200,61 @@ func contractError(err error) error {
 // schemaReason says which field breaks the schema, and how.
 func schemaReason(e *openapi3.SchemaError) string {
 	if at := strings.Join(e.JSONPointer(), "/"); at != "" {
-		return fmt.Sprintf("%q: %s", at, e.Reason)
+		return fmt.Sprintf("%q%s", at, reasonOf(e))
 	}
 	return e.Reason
+}
+
+// reasonOf says how a value breaks its schema, to be put behind its name: in our
+// own words where the library's are about the schema and not about the value.
+func reasonOf(e *openapi3.SchemaError) string {
+	for e.SchemaField == "allOf" {
+		inner, ok := errors.AsType[*openapi3.SchemaError](e.Origin)
+		if !ok {
+			break
+		}
+		e = inner
+	}
+	switch e.SchemaField {
+	case "anyOf", "type", "format", "pattern":
+		if said := wording(e.Schema.NewRef()); said != "" {
+			return " " + said
+		}
+	}
+	return ": " + e.Reason
+}
+
+// wordings say what is no value of a schema, by its pattern or format.
+var wordings = map[string]string{
+	"date":                       "is not a day such as 2026-03-01",
+	"date-time":                  "is not a time such as 2026-03-01T00:00:00Z",
+	"uuid":                       "is not a UUID",
+	"^[A-Z]{3}$":                 "is not a currency such as EUR",
+	"^[0-9]{4}-(0[1-9]|1[0-2])$": "is not a month such as 2026-03",
+}
+
+// wording says that a value is none of the schema; empty where there are no
+// better words than the library's.
+func wording(ref *openapi3.SchemaRef) string {
+	if ref == nil || ref.Value == nil {
+		return ""
+	}
+	schema := ref.Value
+	switch {
+	case len(schema.AnyOf) > 0: // Decimal alone is either of two.
+		return "is not a decimal number"
+	case wordings[schema.Pattern] != "":
+		return wordings[schema.Pattern]
+	case wordings[schema.Format] != "":
+		return wordings[schema.Format]
+	case schema.Type.Is(openapi3.TypeInteger):
+		return "is not a whole number"
+	case schema.Type.Is(openapi3.TypeNumber):
+		return "is not a number"
+	case schema.Type.Is(openapi3.TypeBoolean):
+		return "is neither true nor false"
+	}
+	return ""
 }
 
 // short returns the cause of a refusal without the library's own preamble.

@@ -781,7 +781,7 @@ type Problem struct {
 	// Detail What is wrong and what to do about it.
 	Detail string `json:"detail"`
 
-	// RequestID Find this in the server's log.
+	// RequestID Names the request; where the status is 500 or more, the server's log has it with the cause.
 	RequestID string `json:"request_id"`
 	Status    int    `json:"status"`
 	Title     string `json:"title"`
