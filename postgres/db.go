@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,6 +46,9 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 		return nil, invoq.Errorf(invoq.KindUnprocessable, "the database URL cannot be read; "+
 			"it looks like postgres://user:password@host:5432/invoq")
 	}
+	if err := reach(ctx, cfg.ConnConfig.Copy()); err != nil {
+		return nil, err
+	}
 	if err := migrate(ctx, cfg.Copy()); err != nil {
 		return nil, fmt.Errorf("migrate database: %w", err)
 	}
@@ -62,6 +66,27 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 		return nil, fmt.Errorf("connect to database: %w", err)
 	}
 	return &DB{pool: pool, log: log}, nil
+}
+
+// reach connects once, to say in one line why that fails: it is tried at every
+// address, and with and without TLS, and the driver tells of each.
+func reach(ctx context.Context, cfg *pgx.ConnConfig) error {
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err == nil {
+		return conn.Close(ctx)
+	}
+	var tries []string
+	for line := range strings.Lines(err.Error()) {
+		_, reason, found := strings.Cut(strings.TrimSpace(line), "): ") // host (address): …
+		if found && !slices.Contains(tries, reason) {
+			tries = append(tries, reason)
+		}
+	}
+	if len(tries) == 0 {
+		tries = []string{strings.Join(strings.Fields(err.Error()), " ")}
+	}
+	return invoq.Errorf(invoq.KindUnavailable, "cannot connect to the database %q at %s:%d: %s",
+		cfg.Database, cfg.Host, cfg.Port, strings.Join(tries, "; "))
 }
 
 // Pool returns the connections, for the job queue, which shares them.

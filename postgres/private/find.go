@@ -61,6 +61,11 @@ func choose(binDir string, places []string, clusterMajor int) (binaries, error) 
 func candidates(binDir string, places []string) ([]binaries, error) {
 	if binDir != "" {
 		b, err := inspect(binDir)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%q holds no PostgreSQL server: --postgres-bin is the folder of the "+
+				"programs initdb and postgres, such as /usr/lib/postgresql/15/bin; without it those "+
+				"that are installed are found", binDir)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("look for PostgreSQL in %q: %w", binDir, err)
 		}

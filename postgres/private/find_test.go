@@ -51,7 +51,7 @@ func TestChoose(t *testing.T) {
 	fail(path, "", lib, 17, "made by PostgreSQL 17", "PostgreSQL 15", path, "pg_dump")
 	fail(path, sixteen, lib, 15, "made by PostgreSQL 15", sixteen)
 	fail(path, nine, lib, 0, nine, "PostgreSQL 9 is too old")
-	fail("", root, lib, 0, root)
+	fail("", root, lib, 0, root, "holds no PostgreSQL server", "--postgres-bin", "initdb")
 	fail("", "", nil, 0, "apt install", "dnf install", "brew install", "--database-url")
 }
 
