@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -37,8 +38,11 @@ type house struct {
 	life lifecycle
 	dir  string
 	set  *metrics.Set
-	// syncInterval is how often the TSDB is synced, 0 for every acknowledgement.
-	syncInterval time.Duration
+	// terminal is where somebody reads what is not for the log; nil where nobody
+	// does.
+	terminal io.Writer
+	// tsdb is how samples are kept.
+	tsdb tsdb.Config
 
 	listener   net.Listener
 	database   *private.Server // nil with a database of the user's
@@ -70,7 +74,10 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.profiles, err = h.cfg.profiles(); err != nil {
 		return err
 	}
-	if h.syncInterval, err = h.cfg.syncInterval(); err != nil {
+	if h.tsdb, err = h.cfg.tsdb(h.dir, h.profiles); err != nil {
+		return err
+	}
+	if err := h.cfg.validate(); err != nil {
 		return err
 	}
 	if h.listener, err = h.cfg.listen(ctx); err != nil {
@@ -152,16 +159,11 @@ func (h *house) openAccess(ctx context.Context) error {
 
 // openStore opens the TSDB, which replays its log.
 func (h *house) openStore(context.Context) (err error) {
-	cfg := tsdb.DefaultConfig(filepath.Join(h.dir, "tsdb"))
-	cfg.Retention, cfg.Lateness = time.Duration(h.cfg.Retention), time.Duration(h.cfg.Lateness)
-	cfg.SyncInterval = h.syncInterval
-	cfg.SeriesPerTenant = h.cfg.SeriesPerTenant
-	cfg.Billable = h.profiles.Billable
 	started := time.Now()
-	if h.store, err = tsdb.Open(cfg, h.log); err != nil {
+	if h.store, err = tsdb.Open(h.tsdb, h.log); err != nil {
 		return err
 	}
-	h.log.Info("opened the TSDB", "dir", cfg.Dir, "dur", time.Since(started))
+	h.log.Info("opened the TSDB", "dir", h.tsdb.Dir, "dur", time.Since(started))
 	h.life.add("tsdb", h.store.Close)
 	return nil
 }
@@ -291,13 +293,17 @@ func (h *house) serve(ctx context.Context) error {
 	}
 }
 
-// announce says where the server is, with a link that signs in once when the
-// owner's key is at hand.
+// announce says where the server is; on a terminal, with a link that signs in
+// once when the owner's key is at hand. A log is no place for it: whoever reads
+// the log first would be the owner.
 func (h *house) announce() {
 	address := "http://" + h.listener.Addr().String()
 	h.log.Info("serving", "address", address)
+	if h.terminal == nil {
+		return
+	}
 	if secret, err := readKey(filepath.Join(h.dir, ownerKeyFile)); err == nil {
-		h.log.Info("open this link once, within 15 minutes, to see the pages",
-			"link", address+"/login/"+h.sessions.Ticket(secret.Prefix()))
+		fmt.Fprintf(h.terminal, "\nOpen this link once, within 15 minutes, to see the pages:\n  %s/login/%s\n\n",
+			address, h.sessions.Ticket(secret.Prefix()))
 	}
 }

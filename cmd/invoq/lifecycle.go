@@ -31,9 +31,8 @@ func (l *lifecycle) shutdown(ctx context.Context) error {
 	var errs []error
 	for _, step := range slices.Backward(l.steps) {
 		started := time.Now()
-
 		err := step.close(ctx)
-		l.log.Info("closed", "part", step.name, "dur", time.Since(started), "err", err)
+		l.log.Debug("closed", "part", step.name, "dur", time.Since(started), "err", err)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("close %s: %w", step.name, err))
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"invoq"
+	"invoq/tsdb"
 	"invoq/tsdb/exact"
 )
 
@@ -65,7 +66,7 @@ The first start writes an owner API key to owner.key in the data folder and logs
 // Run serves until the context ends.
 func (s *serveCmd) Run(ctx context.Context, std stdio) error {
 	log := s.logger(std.err)
-	h := &house{cfg: s, log: log, life: lifecycle{log: log}}
+	h := &house{cfg: s, log: log, life: lifecycle{log: log}, terminal: terminal(std.err)}
 	err := h.open(ctx)
 	if err == nil {
 		err = h.serve(ctx)
@@ -127,6 +128,51 @@ func (s *serveCmd) profiles() (exact.Profiles, error) {
 		return nil, invoq.Errorf(invoq.KindUnprocessable, "read metric profiles: %v", err)
 	}
 	return exact.ParseProfiles(b)
+}
+
+// terminal returns the writer if it is a terminal, else nil.
+func terminal(w io.Writer) io.Writer {
+	f, ok := w.(*os.File)
+	if !ok {
+		return nil
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	return f
+}
+
+// tsdb says how samples are kept, if that can be done.
+func (s *serveCmd) tsdb(dir string, profiles exact.Profiles) (tsdb.Config, error) {
+	cfg := tsdb.DefaultConfig(filepath.Join(dir, "tsdb"))
+	cfg.Retention, cfg.Lateness = time.Duration(s.Retention), time.Duration(s.Lateness)
+	cfg.SeriesPerTenant = s.SeriesPerTenant
+	cfg.Billable = profiles.Billable
+	var err error
+	if cfg.SyncInterval, err = s.syncInterval(); err != nil {
+		return cfg, err
+	}
+	return cfg, cfg.Validate()
+}
+
+// validate checks the settings that are read late, or by nobody but senders.
+func (s *serveCmd) validate() error {
+	if err := invoq.ValidateName("the default tenant's name", s.DefaultTenant); err != nil {
+		return err
+	}
+	for namespace, tenant := range s.TenantMap {
+		what := fmt.Sprintf("the tenant of namespace %q in the tenant map", namespace)
+		if err := invoq.ValidateName(what, tenant); err != nil {
+			return err
+		}
+	}
+	if s.OwnerKeyFile == "" {
+		return nil
+	}
+	if _, err := readKey(s.OwnerKeyFile); err != nil {
+		return invoq.Errorf(invoq.KindUnprocessable, "%s: %v; make one with invoq keygen", s.OwnerKeyFile, err)
+	}
+	return nil
 }
 
 // listen takes the address before anything is started: a port that is taken is

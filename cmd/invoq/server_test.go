@@ -265,3 +265,30 @@ func (s *server) invocations(tenant, size string) map[string]int64 {
 		}
 	}
 }
+
+// The link that signs the owner in is for a terminal, and no log has it.
+func TestSignInLinkIsNotLogged(t *testing.T) {
+	s := start(t)
+	if strings.Contains(s.log.String(), "/login/") {
+		t.Errorf("the log signs its readers in:\n%s", s.log)
+	}
+	f := func(name string, w io.Writer, want bool) {
+		t.Helper()
+		if got := terminal(w) != nil; got != want {
+			t.Errorf("%s is a terminal: %t", name, got)
+		}
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	f("a file", file, false)
+	f("a buffer", &bytes.Buffer{}, false)
+	pty, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("no terminal can be made here: %v", err)
+	}
+	defer pty.Close()
+	f("a terminal", pty, true)
+}
