@@ -5,10 +5,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"invoq/tsdb/exact"
 )
 
 // read decodes a YAML file; fields that the type lacks are passed over.
@@ -62,8 +66,8 @@ type prometheusConfig struct {
 
 func TestRemoteWrite(t *testing.T) {
 	c := read[prometheusConfig](t, "prometheus/remote_write.yml")
-	if len(c.RemoteWrite) != 1 || len(c.RemoteWrite[0].Relabel) != 1 {
-		t.Fatalf("remote_write is %+v, want one with one keep-list", c.RemoteWrite)
+	if len(c.RemoteWrite) != 1 || len(c.RemoteWrite[0].Relabel) != 2 {
+		t.Fatalf("remote_write is %+v, want one with two lists of names", c.RemoteWrite)
 	}
 	w := c.RemoteWrite[0]
 	if w.URL != "http://invoq:8080/api/v1/write" || w.Authorization.CredentialsFile == "" {
@@ -72,44 +76,87 @@ func TestRemoteWrite(t *testing.T) {
 	if !w.QueueConfig.RetryOn429 {
 		t.Error("samples refused with 429 are dropped")
 	}
-	if diff := cmp.Diff([]string{"__name__"}, w.Relabel[0].SourceLabels); diff != "" ||
-		w.Relabel[0].Action != "keep" {
-		t.Errorf("the rule is %+v, want a keep-list of names", w.Relabel[0])
+	for i, action := range []string{"keep", "drop"} {
+		rule := w.Relabel[i]
+		if diff := cmp.Diff([]string{"__name__"}, rule.SourceLabels); diff != "" || rule.Action != action {
+			t.Errorf("rule %d is %+v, want a list of names to %s", i, rule, action)
+		}
 	}
 }
 
-// The keep-list lets through what bills are made of, and nothing else.
-func TestRemoteWriteKeepList(t *testing.T) {
-	c := read[prometheusConfig](t, "prometheus/remote_write.yml")
-	// Prometheus anchors the expressions of relabelling at both ends.
-	keep, err := regexp.Compile("^(?:" + c.RemoteWrite[0].Relabel[0].Regex + ")$")
-	if err != nil {
-		t.Fatal(err)
+// isRead reports whether a profile, or what finds pods, reads a metric.
+func isRead(metric string) bool {
+	if metric == "target_info" || metric == "process_start_time_seconds" {
+		return true
 	}
-	f := func(want bool, names ...string) {
-		t.Helper()
-		for _, name := range names {
-			if got := keep.MatchString(name); got != want {
-				t.Errorf("%s is kept: %t, want %t", name, got, want)
+	for _, p := range exact.BuiltinProfiles() {
+		ignored := regexp.MustCompile("^(?:" + p.Ignore + ")$").MatchString(metric)
+		for _, f := range families(p) {
+			if f.Name != "" && f.Name == metric {
+				return true
+			}
+			if f.Suffix != "" && !ignored && len(metric) > len(f.Suffix) && strings.HasSuffix(metric, f.Suffix) {
+				return true
 			}
 		}
 	}
-	f(true, "waiter_requests_total", "waiter_request_duration_seconds_bucket",
-		"waiter_request_duration_seconds_sum", "waiter_request_duration_seconds_count",
-		"waiter_request_duration_seconds", // A native histogram has no suffix.
-		"waiter_memory_usage_bytes", "waiter_cpu_seconds_total",
-		"waiter_cold_starts_total", "waiter_errors_total", "process_start_time_seconds")
-	f(true, "revision_app_request_count", "revision_app_request_latencies_sum",
-		"revision_app_request_latencies_bucket", "autoscaler_actual_pods")
-	f(true, "kn_queueproxy_app_duration_seconds_sum", "kn_revision_pods_count",
-		"kn_serving_invocation_duration_seconds_count", "target_info")
-	f(true, "container_memory_working_set_bytes", "container_cpu_usage_seconds_total",
-		"kube_pod_labels", "kube_pod_created", "kube_pod_container_resource_limits",
-		"kube_pod_status_ready_time")
-	f(true, "gateway_function_invocation_total", "gateway_functions_seconds_sum",
-		"gateway_service_count")
-	f(false, "up", "go_goroutines", "process_resident_memory_bytes", "requests_total",
-		"node_memory_MemFree_bytes", "container_network_receive_bytes_total")
+	return false
+}
+
+// families returns all families of a profile.
+func families(p *exact.Profile) []exact.Family {
+	return slices.Concat(p.Invocations, p.Duration, p.Latency, p.Memory, p.CPU, p.ColdStarts, p.Errors)
+}
+
+// The lists let through what profiles read, and nothing else.
+func TestRemoteWriteKeepList(t *testing.T) {
+	c := read[prometheusConfig](t, "prometheus/remote_write.yml")
+	rule := func(i int) *regexp.Regexp {
+		// Prometheus anchors the expressions of relabelling at both ends.
+		return regexp.MustCompile("^(?:" + c.RemoteWrite[0].Relabel[i].Regex + ")$")
+	}
+	keep, drop := rule(0), rule(1)
+	f := func(metric string) {
+		t.Helper()
+		if got, want := keep.MatchString(metric) && !drop.MatchString(metric), isRead(metric); got != want {
+			t.Errorf("%s is sent: %t, read: %t", metric, got, want)
+		}
+	}
+	read := map[string]bool{}
+	for _, p := range exact.BuiltinProfiles() {
+		for _, family := range families(p) {
+			if family.Pods {
+				continue
+			}
+			metric := family.Name
+			if metric == "" {
+				metric = "waiter" + family.Suffix
+			}
+			read[metric] = true
+			// What is exported beside it, read or not.
+			base := metric
+			for _, end := range []string{"_total", "_count", "_sum", "_bucket"} {
+				base = strings.TrimSuffix(base, end)
+			}
+			for _, end := range []string{"", "_total", "_count", "_sum", "_bucket", "_created", "_info"} {
+				f(base + end)
+			}
+		}
+	}
+	for _, metric := range []string{"process_resident_memory_bytes", "process_cpu_seconds_total"} {
+		if !read[metric] {
+			t.Errorf("no profile reads %s", metric)
+		}
+	}
+	for _, metric := range []string{
+		"process_start_time_seconds", "target_info", "up", "go_goroutines", "requests_total",
+		"process_virtual_memory_bytes", "node_memory_MemFree_bytes", "container_network_receive_bytes_total",
+		"kube_pod_labels", "kube_pod_created", "autoscaler_actual_pods", "kn_revision_pods_count",
+		"promhttp_metric_handler_requests_total", "prometheus_http_request_duration_seconds_bucket",
+		"rest_client_requests_total", "http_server_request_duration_seconds_sum",
+	} {
+		f(metric)
+	}
 }
 
 // What stands alone for those who have a Prometheus is what our own runs with.
