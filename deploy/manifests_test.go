@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -195,13 +196,58 @@ func TestKnativeReportsUsage(t *testing.T) {
 		// From Knative 1.19 on.
 		"metrics-protocol":         "prometheus",
 		"request-metrics-protocol": "http/protobuf",
-		"request-metrics-endpoint": "http://invoq.invoq.svc.cluster.local:8080/api/v1/otlp/v1/metrics",
+		"request-metrics-endpoint": "http://otel-collector.invoq.svc.cluster.local:4318/v1/metrics",
 		// Up to Knative 1.18.
 		"metrics.backend-destination":                 "prometheus",
 		"metrics.request-metrics-backend-destination": "prometheus",
 	}
 	if diff := cmp.Diff(want, c.Data); diff != "" {
 		t.Errorf("data (-want +got):\n%s", diff)
+	}
+}
+
+// What queue-proxies push to adds the key that Invoq asks for.
+func TestKnativeCollector(t *testing.T) {
+	f, err := os.Open("knative/collector.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var config, service, deployment map[string]any
+	dec := yaml.NewDecoder(f)
+	for _, doc := range []*map[string]any{&config, &service, &deployment} {
+		if err := dec.Decode(doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var collector struct {
+		Exporters struct {
+			OTLPHTTP struct {
+				Endpoint string `yaml:"metrics_endpoint"`
+				Headers  map[string]string
+			} `yaml:"otlphttp"`
+		}
+	}
+	text := config["data"].(map[string]any)["config.yaml"].(string)
+	if err := yaml.Unmarshal([]byte(text), &collector); err != nil {
+		t.Fatal(err)
+	}
+	to := collector.Exporters.OTLPHTTP
+	if !strings.HasSuffix(to.Endpoint, ":8080/api/v1/otlp/v1/metrics") ||
+		to.Headers["Authorization"] != "Bearer ${env:INVOQ_KEY}" {
+		t.Errorf("passes samples on to %+v", to)
+	}
+	meta := service["metadata"].(map[string]any)
+	port := service["spec"].(map[string]any)["ports"].([]any)[0].(map[string]any)["port"]
+	address := fmt.Sprintf("http://%s.%s.svc.cluster.local:%d/v1/metrics", meta["name"], meta["namespace"], port)
+	knative, err := os.ReadFile("knative/config-observability.yaml")
+	if err != nil || !strings.Contains(string(knative), "request-metrics-endpoint: "+address+"\n") {
+		t.Errorf("queue-proxies do not push to %s, %v", address, err)
+	}
+	out, err := yaml.Marshal(deployment)
+	image := regexp.MustCompile(`image: (\S+)`).FindSubmatch(out)
+	if err != nil || image == nil || !pinned.Match(image[1]) {
+		t.Errorf("the collector runs image %q, %v", image, err)
 	}
 }
 
