@@ -150,6 +150,30 @@ func (e NewKeyRole) Valid() bool {
 	}
 }
 
+// Defines values for PredictionRequestPeriod.
+const (
+	PredictionRequestPeriodN1D  PredictionRequestPeriod = "1d"
+	PredictionRequestPeriodN1H  PredictionRequestPeriod = "1h"
+	PredictionRequestPeriodN1W  PredictionRequestPeriod = "1w"
+	PredictionRequestPeriodN30D PredictionRequestPeriod = "30d"
+)
+
+// Valid indicates whether the value is a known member of the PredictionRequestPeriod enum.
+func (e PredictionRequestPeriod) Valid() bool {
+	switch e {
+	case PredictionRequestPeriodN1D:
+		return true
+	case PredictionRequestPeriodN1H:
+		return true
+	case PredictionRequestPeriodN1W:
+		return true
+	case PredictionRequestPeriodN30D:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TraceState.
 const (
 	Posted  TraceState = "posted"
@@ -233,23 +257,29 @@ func (e GetMarginsParamsBy) Valid() bool {
 
 // Defines values for ListUsageParamsWindow.
 const (
-	N1D ListUsageParamsWindow = "1d"
-	N1H ListUsageParamsWindow = "1h"
-	N5M ListUsageParamsWindow = "5m"
+	ListUsageParamsWindowN1D ListUsageParamsWindow = "1d"
+	ListUsageParamsWindowN1H ListUsageParamsWindow = "1h"
+	ListUsageParamsWindowN5M ListUsageParamsWindow = "5m"
 )
 
 // Valid indicates whether the value is a known member of the ListUsageParamsWindow enum.
 func (e ListUsageParamsWindow) Valid() bool {
 	switch e {
-	case N1D:
+	case ListUsageParamsWindowN1D:
 		return true
-	case N1H:
+	case ListUsageParamsWindowN1H:
 		return true
-	case N5M:
+	case ListUsageParamsWindowN5M:
 		return true
 	default:
 		return false
 	}
+}
+
+// AccuracyReport defines model for AccuracyReport.
+type AccuracyReport struct {
+	Horizons []HorizonAccuracy `json:"horizons"`
+	TenantID string            `json:"tenant_id"`
 }
 
 // Aggregation defines model for Aggregation.
@@ -370,6 +400,56 @@ type BillRunStatus string
 type BillRunPage struct {
 	Items []BillRun `json:"items"`
 	Next  string    `json:"next"`
+}
+
+// BudgetOutlook defines model for BudgetOutlook.
+type BudgetOutlook struct {
+	// Already Whether the month costs more even if nothing more is used.
+	Already bool `json:"already"`
+
+	// Budget A decimal number as a string, exact; a JSON number is read digit by digit.
+	Budget Decimal    `json:"budget"`
+	Hi80   *time.Time `json:"hi80,omitempty"`
+	Hi95   *time.Time `json:"hi95,omitempty"`
+	Lo80   *time.Time `json:"lo80,omitempty"`
+	Lo95   *time.Time `json:"lo95,omitempty"`
+
+	// Probability The chance, 0 to 1, that the month costs more.
+	Probability float64 `json:"probability"`
+
+	// When When, given that it does; the bounds hold it with 80 and 95 % probability.
+	When *time.Time `json:"when,omitempty"`
+}
+
+// Confidence defines model for Confidence.
+type Confidence struct {
+	// Meaning The same in words.
+	Meaning string `json:"meaning"`
+
+	// Measured How many predictions it rests on.
+	Measured int `json:"measured"`
+
+	// Value The share, 0 to 1, of past predictions over this period whose later cost lay within the 80 % bounds; null: there is no record yet.
+	Value *float64 `json:"value"`
+}
+
+// CostBounds The mean over all futures that were priced, and the bounds that hold the cost with 80 and 95 % probability. The
+// mean may lie outside them where a few futures are very dear.
+type CostBounds struct {
+	// Expected A decimal number as a string, exact; a JSON number is read digit by digit.
+	Expected Decimal `json:"expected"`
+
+	// Hi80 A decimal number as a string, exact; a JSON number is read digit by digit.
+	Hi80 Decimal `json:"hi80"`
+
+	// Hi95 A decimal number as a string, exact; a JSON number is read digit by digit.
+	Hi95 Decimal `json:"hi95"`
+
+	// Lo80 A decimal number as a string, exact; a JSON number is read digit by digit.
+	Lo80 Decimal `json:"lo80"`
+
+	// Lo95 A decimal number as a string, exact; a JSON number is read digit by digit.
+	Lo95 Decimal `json:"lo95"`
 }
 
 // CostItem defines model for CostItem.
@@ -496,6 +576,36 @@ type HeldTenant struct {
 	Tenant string `json:"tenant"`
 }
 
+// Hits defines model for Hits.
+type Hits struct {
+	// Bias The sum of errors by the sum of real values; above 0 was too high.
+	Bias *float64 `json:"bias"`
+
+	// In80 The share, 0 to 1, of real values within the 80 % bounds.
+	In80 *float64 `json:"in_80"`
+	In95 *float64 `json:"in_95"`
+}
+
+// HorizonAccuracy defines model for HorizonAccuracy.
+type HorizonAccuracy struct {
+	Cost Hits `json:"cost"`
+
+	// From When the first measured one was made.
+	From        *time.Time `json:"from,omitempty"`
+	Invocations Hits       `json:"invocations"`
+
+	// Mase The mean error of invocations by how far such periods lay apart before: below 1 is better than repeating the last period.
+	Mase *float64 `json:"mase"`
+
+	// Measured How many of them are over; the rest is of these alone.
+	Measured int    `json:"measured"`
+	Period   string `json:"period"`
+
+	// Predictions How many were stored.
+	Predictions int        `json:"predictions"`
+	Until       *time.Time `json:"until,omitempty"`
+}
+
 // Key defines model for Key.
 type Key struct {
 	CreatedAt time.Time  `json:"created_at"`
@@ -569,6 +679,21 @@ type MintedKey struct {
 
 	// Secret The whole API key, shown this once.
 	Secret string `json:"secret"`
+}
+
+// MonthOutlook The calendar month, in the tenant's zone, in which the prediction begins. Not given for a service.
+type MonthOutlook struct {
+	Budget *BudgetOutlook `json:"budget,omitempty"`
+
+	// Cost The mean over all futures that were priced, and the bounds that hold the cost with 80 and 95 % probability. The
+	// mean may lie outside them where a few futures are very dear.
+	Cost        CostBounds `json:"cost"`
+	PeriodEnd   time.Time  `json:"period_end"`
+	PeriodStart time.Time  `json:"period_start"`
+
+	// SoFar What it costs if nothing more is used, fees included.
+	SoFar    invoq.Decimal `json:"so_far"`
+	Warnings []string      `json:"warnings"`
 }
 
 // NewBillRun defines model for NewBillRun.
@@ -775,6 +900,64 @@ type PlanPage struct {
 	Items []Plan `json:"items"`
 	Next  string `json:"next"`
 }
+
+// PredictedUsage A sum over the period with bounds of its own, in the meter's unit. An estimate, so a float.
+type PredictedUsage struct {
+	Expected float64 `json:"expected"`
+	Hi80     float64 `json:"hi80"`
+	Hi95     float64 `json:"hi95"`
+	Lo80     float64 `json:"lo80"`
+	Lo95     float64 `json:"lo95"`
+	Meter    string  `json:"meter"`
+
+	// Model The methods that carry the path, with their weights.
+	Model *string `json:"model,omitempty"`
+
+	// Priced Whether a rate of the plan is for the meter.
+	Priced bool `json:"priced"`
+}
+
+// Prediction defines model for Prediction.
+type Prediction struct {
+	// Components What will be used of each meter in the whole period.
+	Components []PredictedUsage `json:"components"`
+	Confidence Confidence       `json:"confidence"`
+	Currency   string           `json:"currency"`
+
+	// ForecastedCost The mean over all futures that were priced, and the bounds that hold the cost with 80 and 95 % probability. The
+	// mean may lie outside them where a few futures are very dear.
+	ForecastedCost CostBounds `json:"forecasted_cost"`
+	ModelVersion   string     `json:"model_version"`
+
+	// Month The calendar month, in the tenant's zone, in which the prediction begins. Not given for a service.
+	Month     *MonthOutlook `json:"month,omitempty"`
+	Period    string        `json:"period"`
+	PeriodEnd time.Time     `json:"period_end"`
+
+	// PeriodStart Where the counted usage ends.
+	PeriodStart time.Time `json:"period_start"`
+	ServiceID   *string   `json:"service_id,omitempty"`
+	TenantID    string    `json:"tenant_id"`
+
+	// Warnings What makes the prediction less certain than it looks.
+	Warnings []string `json:"warnings"`
+}
+
+// PredictionRequest defines model for PredictionRequest.
+type PredictionRequest struct {
+	// Budget What the calendar month may cost, in the plan's currency. Not with a service.
+	Budget *invoq.Decimal          `json:"budget,omitempty"`
+	Period PredictionRequestPeriod `json:"period"`
+
+	// ServiceID A service's id, or a name that one service alone has. The default is all of the tenant's.
+	ServiceID *string `json:"service_id,omitempty"`
+
+	// TenantID The tenant's id or name.
+	TenantID string `json:"tenant_id"`
+}
+
+// PredictionRequestPeriod defines model for PredictionRequest.Period.
+type PredictionRequestPeriod string
 
 // Problem defines model for Problem.
 type Problem struct {
@@ -1219,6 +1402,12 @@ type GetMarginsParams struct {
 // GetMarginsParamsBy defines parameters for GetMargins.
 type GetMarginsParamsBy string
 
+// GetAccuracyParams defines parameters for GetAccuracy.
+type GetAccuracyParams struct {
+	// TenantID The tenant's id or name.
+	TenantID string `form:"tenant_id" json:"tenant_id"`
+}
+
 // ListPlansParams defines parameters for ListPlans.
 type ListPlansParams struct {
 	LimitParam *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
@@ -1290,6 +1479,9 @@ type ImportCostsJSONRequestBody = NewCosts
 
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = NewKey
+
+// PredictJSONRequestBody defines body for Predict for application/json ContentType.
+type PredictJSONRequestBody = PredictionRequest
 
 // CreatePlanJSONRequestBody defines body for CreatePlan for application/json ContentType.
 type CreatePlanJSONRequestBody = NewPlan
@@ -1392,6 +1584,12 @@ type ServerInterface interface {
 	// Aggregate Count what has arrived since the last run
 	// (POST /api/v1/metrics/aggregate)
 	Aggregate(c *fiber.Ctx) error
+	// GetAccuracy How well past predictions for a tenant have held
+	// (GET /api/v1/ml/accuracy)
+	GetAccuracy(c *fiber.Ctx, params GetAccuracyParams) error
+	// Predict What a tenant or a service will use and cost
+	// (POST /api/v1/ml/predict)
+	Predict(c *fiber.Ctx) error
 	// ListPlans List plans, each in its newest version
 	// (GET /api/v1/pricing/plans)
 	ListPlans(c *fiber.Ctx, params ListPlansParams) error
@@ -2294,6 +2492,61 @@ func (siw *ServerInterfaceWrapper) Aggregate(c *fiber.Ctx) error {
 	return handler(c)
 }
 
+// GetAccuracy operation middleware
+func (siw *ServerInterfaceWrapper) GetAccuracy(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAccuracyParams
+
+	var query url.Values
+	query, err = url.ParseQuery(string(c.Request().URI().QueryString()))
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for query string: %w", err).Error())
+	}
+
+	// ------------- Required query parameter "tenant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "tenant_id", query, &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter tenant_id: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.GetAccuracy(c, params)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// Predict operation middleware
+func (siw *ServerInterfaceWrapper) Predict(c *fiber.Ctx) error {
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.Predict(c)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
 // ListPlans operation middleware
 func (siw *ServerInterfaceWrapper) ListPlans(c *fiber.Ctx) error {
 
@@ -2914,6 +3167,10 @@ func RegisterHandlersWithOptions(router fiber.Router, si ServerInterface, option
 	router.Post(options.BaseURL+"/api/v1/pricing/simulate", wrapper.Simulate)
 
 	router.Get(options.BaseURL+"/api/v1/pricing/plans/:plan/versions", wrapper.ListPlanVersions)
+
+	router.Post(options.BaseURL+"/api/v1/ml/predict", wrapper.Predict)
+
+	router.Get(options.BaseURL+"/api/v1/ml/accuracy", wrapper.GetAccuracy)
 
 	router.Post(options.BaseURL+"/api/v1/billing/calculate", wrapper.CalculateBill)
 
@@ -3719,6 +3976,64 @@ func (response AggregatedefaultApplicationProblemPlusJSONResponse) VisitAggregat
 	return ctx.JSON(&response.Body)
 }
 
+type GetAccuracyRequestObject struct {
+	Params GetAccuracyParams
+}
+
+type GetAccuracyResponseObject interface {
+	VisitGetAccuracyResponse(ctx *fiber.Ctx) error
+}
+
+type GetAccuracy200JSONResponse AccuracyReport
+
+func (response GetAccuracy200JSONResponse) VisitGetAccuracyResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type GetAccuracydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAccuracydefaultApplicationProblemPlusJSONResponse) VisitGetAccuracyResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type PredictRequestObject struct {
+	Body *PredictJSONRequestBody
+}
+
+type PredictResponseObject interface {
+	VisitPredictResponse(ctx *fiber.Ctx) error
+}
+
+type Predict200JSONResponse Prediction
+
+func (response Predict200JSONResponse) VisitPredictResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type PredictdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PredictdefaultApplicationProblemPlusJSONResponse) VisitPredictResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
 type ListPlansRequestObject struct {
 	Params ListPlansParams
 }
@@ -4328,6 +4643,12 @@ type StrictServerInterface interface {
 	// Aggregate Count what has arrived since the last run
 	// (POST /api/v1/metrics/aggregate)
 	Aggregate(ctx context.Context, request AggregateRequestObject) (AggregateResponseObject, error)
+	// GetAccuracy How well past predictions for a tenant have held
+	// (GET /api/v1/ml/accuracy)
+	GetAccuracy(ctx context.Context, request GetAccuracyRequestObject) (GetAccuracyResponseObject, error)
+	// Predict What a tenant or a service will use and cost
+	// (POST /api/v1/ml/predict)
+	Predict(ctx context.Context, request PredictRequestObject) (PredictResponseObject, error)
 	// ListPlans List plans, each in its newest version
 	// (GET /api/v1/pricing/plans)
 	ListPlans(ctx context.Context, request ListPlansRequestObject) (ListPlansResponseObject, error)
@@ -5193,6 +5514,72 @@ func (sh *strictHandler) Aggregate(ctx *fiber.Ctx) error {
 		return err
 	} else if validResponse, ok := response.(AggregateResponseObject); ok {
 		if err := validResponse.VisitAggregateResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAccuracy operation middleware
+func (sh *strictHandler) GetAccuracy(ctx *fiber.Ctx, params GetAccuracyParams) error {
+	var request GetAccuracyRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccuracy(ctx.UserContext(), request.(GetAccuracyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccuracy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccuracyResponseObject); ok {
+		if err := validResponse.VisitGetAccuracyResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// Predict operation middleware
+func (sh *strictHandler) Predict(ctx *fiber.Ctx) error {
+	var request PredictRequestObject
+
+	var body PredictJSONRequestBody
+	var err error
+	// The validation middleware stores the value a kin-openapi validator
+	// validated in the Fiber context. Bind that value, matching member
+	// names exactly, so the handler receives what was validated instead
+	// of a second, case-insensitive decode.
+	if v := ctx.Locals(validatedBodyLocalsKey); v == nil || runtime.BindJSONValue(v, &body) != nil {
+		err = ctx.BodyParser(&body)
+	}
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, err.Error())
+	}
+	request.Body = &body
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.Predict(ctx.UserContext(), request.(PredictRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Predict")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PredictResponseObject); ok {
+		if err := validResponse.VisitPredictResponse(ctx); err != nil {
 			return err
 		}
 	} else if response != nil {

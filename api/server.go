@@ -20,6 +20,7 @@ import (
 	"invoq/ingest/events"
 	"invoq/ingest/otlp"
 	"invoq/metering"
+	"invoq/outlook"
 	"invoq/postgres"
 	"invoq/queue"
 	"invoq/tsdb"
@@ -55,6 +56,7 @@ type Parts struct {
 	Aggregator *metering.Aggregator
 	Biller     *billing.Biller
 	Office     *billing.Office
+	Outlooks   *outlook.Outlooks
 	// StartRuns has bill runs worked on once the transaction is committed.
 	StartRuns func(context.Context, postgres.Tx) error
 	Overviews *billing.Overviews // somebody else is in its Run

@@ -27,6 +27,7 @@ import (
 	"invoq/jobs"
 	"invoq/ledger"
 	"invoq/metering"
+	"invoq/outlook"
 	"invoq/postgres"
 	"invoq/queue"
 	"invoq/tsdb"
@@ -126,7 +127,7 @@ func serve(t testing.TB) *running {
 		Receiver: receiver, OTLP: otlp.New(receiver, otlp.DefaultConfig()),
 		Store: store, Queries: tsdb.NewQueries(store, tsdb.DefaultQueryLimits(), log),
 		Aggregator: metering.New(metering.Config{}, store, db, profiles, log, set),
-		Biller:     billing.New(db), Overviews: overviews, Pages: pages, Metrics: set,
+		Biller:     billing.New(db), Outlooks: outlook.New(db), Overviews: overviews, Pages: pages, Metrics: set,
 		Gatherers: prometheus.Gatherers{store.Registry()}, Log: log, Now: time.Now, Version: "test",
 	})
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"invoq/jobs"
 	"invoq/ledger"
 	"invoq/metering"
+	"invoq/outlook"
 	"invoq/postgres"
 	"invoq/postgres/private"
 	"invoq/queue"
@@ -59,6 +60,7 @@ type house struct {
 	aggregator *metering.Aggregator
 	poster     *metering.Poster
 	overviews  *billing.Overviews
+	outlooks   *outlook.Outlooks
 	jobs       *jobs.Runner
 	server     *api.Server
 }
@@ -180,6 +182,8 @@ func (h *house) openMetering(ctx context.Context) error {
 		// Half of the connections: while bills are run, pages must be answered.
 		Workers: int(max(h.db.Pool().Config().MaxConns/2, 1)),
 	}, h.log, time.Now)
+	h.outlooks = outlook.New(h.db)
+	keeper := outlook.NewKeeper(h.outlooks, time.Duration(h.cfg.Lateness), h.log)
 	var err error
 	h.jobs, err = jobs.New(h.db.Pool(), h.log, jobs.Periodic{
 		Name: "aggregate", Every: invoq.Window5m.Duration(), Timeout: time.Hour,
@@ -195,6 +199,12 @@ func (h *house) openMetering(ctx context.Context) error {
 		// A run begins when it is asked for; this finds those that were cut short.
 		Name: billRuns, Every: time.Minute, Timeout: billRunTime,
 		Run: func(ctx context.Context, _ time.Time) error { return bills.Resume(ctx) },
+	}, jobs.Periodic{
+		Name: "predict", Every: time.Hour, Timeout: time.Hour,
+		Run: func(ctx context.Context, slot time.Time) error {
+			_, err := keeper.Run(ctx, slot)
+			return err
+		},
 	})
 	if err != nil {
 		return err
@@ -240,7 +250,7 @@ func (h *house) openAPI(context.Context) error {
 		Receiver: receiver, OTLP: otlp.New(receiver, translation),
 		Tenancy: h.cfg.tenancy(), Events: h.events, Queue: h.queue, Costs: h.costs,
 		Store: h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
-		Aggregator: h.aggregator, Biller: billing.New(h.db),
+		Aggregator: h.aggregator, Biller: billing.New(h.db), Outlooks: h.outlooks,
 		Office: billing.NewOffice(h.db, h.store.Lateness(), time.Now),
 		StartRuns: func(ctx context.Context, tx postgres.Tx) error {
 			return h.jobs.Soon(ctx, tx, billRuns, time.Now())

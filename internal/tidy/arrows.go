@@ -26,8 +26,8 @@ type room struct {
 
 // middle is the rooms that compute and keep, in the order of the story.
 var middle = []string{
-	"tsdb", "queue", "metering", "pricing", "ledger", "billing", "forecast", "forecast/cost", "anomaly",
-	"advise", "limits", "access", "report", "webhook", "postgres", "deploy",
+	"tsdb", "queue", "metering", "pricing", "ledger", "billing", "forecast", "forecast/cost", "outlook",
+	"anomaly", "advise", "limits", "access", "report", "webhook", "postgres", "deploy",
 }
 
 // edges is the rooms by which the world comes in.
@@ -63,6 +63,8 @@ var rooms = []room{
 		why: "numbers in, path and intervals out"},
 	{dir: "forecast/cost", may: []string{"forecast", "pricing"},
 		why: "a sample path becomes money by the code that prices bills"},
+	{dir: "outlook", may: []string{"billing", "forecast", "forecast/cost", "postgres", "pricing"},
+		why: "a prediction is stored usage, looked ahead and priced by the plan in force"},
 	{dir: "anomaly", may: []string{"forecast"},
 		why: "what is odd is measured against what was expected"},
 	{dir: "advise", may: []string{"forecast", "forecast/cost", "pricing"},
