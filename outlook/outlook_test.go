@@ -34,13 +34,13 @@ var now = time.Date(2026, 3, 12, 12, 0, 0, 0, time.UTC)
 
 // watch is a database with a tenant and its usage.
 type watch struct {
-	t        *testing.T
+	t        testing.TB
 	db       *postgres.DB
 	outlooks *outlook.Outlooks
 	tenant   invoq.Tenant
 }
 
-func openWatch(t *testing.T, rates ...invoq.Rate) *watch {
+func openWatch(t testing.TB, rates ...invoq.Rate) *watch {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), pgtest.URL(t, migrated), slog.New(slog.DiscardHandler))
 	if err != nil {

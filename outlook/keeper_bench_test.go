@@ -1,0 +1,38 @@
+package outlook_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"invoq"
+	"invoq/outlook"
+)
+
+// BenchmarkKeep stores the four predictions of a tenant with twelve weeks of
+// usage.
+func BenchmarkKeep(b *testing.B) {
+	w := openWatch(b, linear...)
+	w.use(now.AddDate(0, 0, -84), now, daily)
+	keeper := outlook.NewKeeper(w.outlooks, grace, slog.New(slog.DiscardHandler))
+	slot := now
+	b.ReportAllocs()
+	for b.Loop() {
+		done, err := keeper.Run(b.Context(), slot)
+		if err != nil || done.Stored != len(outlook.Horizons()) {
+			b.Fatalf("%+v, %v", done, err)
+		}
+		slot = slot.Add(time.Second)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tenants/s")
+}
+
+// BenchmarkPredict answers for 30 days and the month's end.
+func BenchmarkPredict(b *testing.B) {
+	w := openWatch(b, linear...)
+	w.use(now.AddDate(0, 0, -84), now, daily)
+	b.ReportAllocs()
+	for b.Loop() {
+		w.predict("30d", func(r *outlook.Request) { r.Budget = invoq.NewDecimal(10_000, 0) })
+	}
+}
