@@ -61,16 +61,20 @@ func (h *history) add(service invoq.ServiceID, p *postgres.SeriesPoint) {
 // idle reports whether nothing was used at all.
 func (h *history) idle() bool { return len(h.services) == 0 }
 
-// ahead forecasts each meter of a use; those never used have none.
-func (h *history) ahead(service invoq.ServiceID, steps int) ([]*forecast.Forecast, error) {
+// ahead forecasts each meter of a use; those never used have none. Fits are
+// taken from and kept in known; nil: everything is fitted anew.
+func (h *history) ahead(known *fits, of fitKey, steps int) ([]*forecast.Forecast, error) {
 	all := make([]*forecast.Forecast, len(meters))
-	for m, values := range h.services[service] {
+	step := h.horizon.Window.Duration()
+	for m, values := range h.services[of.service] {
 		if isZero(values) {
 			continue
 		}
-		f, err := forecast.Run(forecast.Series{
+		of.meter = meters[m]
+		f, err := known.forecast(of, h.from, steps, forecast.Series{
 			Values: values, Period: h.horizon.cycles[0], Periods: h.horizon.cycles,
-		}, forecast.Options{Horizon: steps})
+			Start: h.from.UnixNano()/int64(step) - int64(len(values)),
+		})
 		if err != nil {
 			return nil, err
 		}

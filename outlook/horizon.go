@@ -56,9 +56,6 @@ func NameOf(length time.Duration) string {
 	return length.String()
 }
 
-// steps is how many windows ahead the horizon is.
-func (h Horizon) steps() int { return int(h.Length / h.Window.Duration()) }
-
 // lookBack returns the interval of history before an instant.
 func (h Horizon) lookBack(from time.Time) invoq.Interval {
 	return invoq.Interval{Start: from.Add(-time.Duration(h.history) * h.Window.Duration()), End: from}

@@ -27,7 +27,9 @@ type Keeper struct {
 // NewKeeper returns a keeper. Grace is how late samples may be: no prediction is
 // measured before.
 func NewKeeper(o *Outlooks, grace time.Duration, log *slog.Logger) *Keeper {
-	return &Keeper{Outlooks: o, grace: grace, log: log}
+	own := *o
+	own.fits = &fits{all: map[fitKey]fit{}}
+	return &Keeper{Outlooks: &own, grace: grace, log: log}
 }
 
 // Kept is what a run has done.
@@ -41,6 +43,7 @@ type Kept struct {
 // Run does the work of a slot. Running it again stores nothing twice.
 func (k *Keeper) Run(ctx context.Context, slot time.Time) (Kept, error) {
 	var done Kept
+	k.fits.forget(slot)
 	measured, err := k.measure(ctx, slot)
 	done.Measured = measured
 	errs := []error{err}
@@ -96,7 +99,7 @@ func (k *Keeper) keep(ctx context.Context, t invoq.Tenant, slot time.Time) (int,
 			continue
 		}
 		r := Request{Tenant: t, Horizon: h, Now: slot}
-		p, err := k.predictPeriod(ctx, r, h.Window.Floor(counted))
+		p, err := k.predictPeriod(ctx, r, h.Window.Floor(counted), 1)
 		if err != nil {
 			return stored, err
 		}

@@ -168,3 +168,35 @@ func TestRecord(t *testing.T) {
 		t.Errorf("another tenant sees %+v, %v", none, err)
 	}
 }
+
+// Within a day a keeper goes on with what it has learned: its forecast an hour
+// later is near the one of a full fit, and the same on a steady past.
+func TestKeeperRefreshes(t *testing.T) {
+	w := openWatch(t, linear...)
+	w.use(now.AddDate(0, 0, -28), now, daily)
+	keeper := outlook.NewKeeper(w.outlooks, grace, slog.New(slog.DiscardHandler))
+	run := func(slot time.Time) {
+		t.Helper()
+		if done, err := keeper.Run(t.Context(), slot); err != nil || done.Stored != 4 {
+			t.Fatalf("slot %s: %+v, %v", slot, done, err)
+		}
+	}
+	run(now)
+	later := now.Add(5 * time.Hour)
+	w.use(now, later, daily)
+	run(later)
+	for _, p := range w.stored() {
+		if !p.MadeAt.Equal(later) {
+			continue
+		}
+		h := outlook.NameOf(p.Horizon())
+		full := w.predict(h, func(r *outlook.Request) { r.Now = later })
+		want := full.Invocations().Mean
+		if p.Horizon() > time.Hour && math.Abs(p.Invocations.Mean-want) > 0.05*want {
+			t.Errorf("%s: %g calls with the parameters of before, %g anew", h, p.Invocations.Mean, want)
+		}
+		if !p.Period.Start.Equal(later) {
+			t.Errorf("%s begins at %s", h, p.Period.Start)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package outlook
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"invoq"
@@ -25,6 +24,8 @@ const seed = 1
 type Outlooks struct {
 	db     *postgres.DB
 	biller *billing.Biller
+	// fits are those that a keeper holds; nil elsewhere.
+	fits *fits
 }
 
 // New returns predictions over the database.
@@ -95,7 +96,7 @@ func (o *Outlooks) Predict(ctx context.Context, r Request) (*Prediction, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := o.predictPeriod(ctx, r, r.Horizon.Window.Floor(counted))
+	p, err := o.predictPeriod(ctx, r, r.Horizon.Window.Floor(counted), len(meters))
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +124,11 @@ func (o *Outlooks) counted(ctx context.Context, now time.Time) (time.Time, error
 	return until, nil
 }
 
-// predictPeriod predicts the period of the horizon that begins at an instant.
-func (o *Outlooks) predictPeriod(ctx context.Context, r Request, from time.Time) (*Prediction, error) {
+// predictPeriod predicts the period of the horizon that begins at an instant,
+// with the components of the first meters.
+func (o *Outlooks) predictPeriod(
+	ctx context.Context, r Request, from time.Time, components int,
+) (*Prediction, error) {
 	q, err := o.ask(ctx, r, from, invoq.Interval{Start: from, End: from.Add(r.Horizon.Length)})
 	if err != nil {
 		return nil, err
@@ -134,14 +138,13 @@ func (o *Outlooks) predictPeriod(ctx context.Context, r Request, from time.Time)
 		p.scale = scale(u[0], q.steps)
 	}
 	if q.history.idle() {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("nothing was used since %s",
-			r.Horizon.lookBack(from).Start.Format(time.RFC3339)))
+		p.Warnings = append(p.Warnings, "nothing was used since "+r.Horizon.lookBack(from).Start.Format(time.RFC3339))
 	}
-	total, err := q.history.ahead(everything, q.steps)
+	total, err := q.ahead(everything)
 	if err != nil {
 		return nil, err
 	}
-	p.Components = q.components(total)
+	p.Components = q.components(total[:components])
 	estimate, err := q.estimate(total, invoq.Decimal{})
 	if err != nil {
 		return nil, err
@@ -165,7 +168,7 @@ func (o *Outlooks) month(ctx context.Context, r Request, from time.Time) (*Month
 	if err != nil {
 		return nil, err
 	}
-	total, err := q.history.ahead(everything, q.steps)
+	total, err := q.ahead(everything)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type question struct {
 	steps    int       // until the period ends
 	terms    billing.Terms
 	history  history
+	fits     *fits
 	services map[invoq.ServiceID]*pricing.Source // those priced apart; nil: none
 	warnings []string
 }
@@ -42,7 +43,7 @@ func (o *Outlooks) ask(
 	}
 	step := r.Horizon.Window.Duration()
 	q := &question{
-		request: r, from: from, period: pricing.Period{Interval: period, Zone: zone},
+		request: r, from: from, fits: o.fits, period: pricing.Period{Interval: period, Zone: zone},
 		steps: max(1, int((period.End.Sub(from)+step-1)/step)),
 	}
 	if q.terms, err = o.biller.Terms(ctx, r.Tenant, q.period, from); err != nil {
@@ -149,6 +150,13 @@ func join(a, b use) use {
 	return sum
 }
 
+// ahead forecasts each meter of a use until the period ends.
+func (q *question) ahead(service invoq.ServiceID) ([]*forecast.Forecast, error) {
+	return q.history.ahead(q.fits, fitKey{
+		tenant: q.request.Tenant.ID, service: service, horizon: q.request.Horizon.Name,
+	}, q.steps)
+}
+
 // estimate prices the forecasts of the whole, or of each service where the plan
 // tells them apart.
 func (q *question) estimate(total []*forecast.Forecast, budget invoq.Decimal) (*cost.Outlook, error) {
@@ -159,7 +167,7 @@ func (q *question) estimate(total []*forecast.Forecast, budget invoq.Decimal) (*
 		in.Ahead = q.series(nil, total)
 	}
 	for _, id := range slices.Sorted(maps.Keys(q.services)) {
-		some, err := q.history.ahead(id, q.steps)
+		some, err := q.ahead(id)
 		if err != nil {
 			return nil, err
 		}
@@ -204,7 +212,7 @@ func (q *question) prices(m invoq.Meter) bool {
 
 // components says what will be used of each meter.
 func (q *question) components(total []*forecast.Forecast) []Component {
-	all := make([]Component, len(meters))
+	all := make([]Component, len(total))
 	for m, f := range total {
 		all[m] = Component{Meter: meters[m], Priced: q.prices(meters[m])}
 		if f != nil {
