@@ -138,12 +138,12 @@ func (p *Prediction) record(slot time.Time) postgres.Prediction {
 
 // measure fills in what came of predictions whose period is closed.
 func (k *Keeper) measure(ctx context.Context, slot time.Time) (int, error) {
-	counted, err := k.db.CountedUntil(ctx)
-	if err != nil || counted.IsZero() {
-		return 0, err
+	counted, err := k.counted(ctx, slot)
+	if invoq.KindOf(err) == invoq.KindUnprocessable {
+		return 0, nil // Nothing is counted, so nothing is over.
 	}
-	if counted.After(slot) {
-		counted = slot
+	if err != nil {
+		return 0, err
 	}
 	var errs []error
 	tenants := map[invoq.TenantID]invoq.Tenant{}

@@ -109,7 +109,8 @@ func (o *Outlooks) Predict(ctx context.Context, r Request) (*Prediction, error) 
 	return p, err
 }
 
-// counted returns until when usage is known.
+// counted returns until when usage is known. The last window that a run of the
+// aggregation counts is the one it runs in: that one is not over.
 func (o *Outlooks) counted(ctx context.Context, now time.Time) (time.Time, error) {
 	until, err := o.db.CountedUntil(ctx)
 	if err != nil {
@@ -118,6 +119,7 @@ func (o *Outlooks) counted(ctx context.Context, now time.Time) (time.Time, error
 	if until.IsZero() {
 		return until, invoq.Errorf(invoq.KindUnprocessable, "no usage has been counted yet")
 	}
+	until = until.Add(-invoq.Window5m.Duration())
 	if until.After(now) {
 		until = now
 	}

@@ -93,7 +93,14 @@ func (w *watch) use(from, until time.Time, calls func(hour time.Time) map[string
 		}
 	}
 	w.must(w.db.StoreWindows(w.t.Context(), all))
-	w.must(w.db.AggregatedUntil(w.t.Context(), until))
+	w.counted(until)
+}
+
+// counted has usage counted by a run at an instant: up to the end of the window
+// that the run is in.
+func (w *watch) counted(at time.Time) {
+	w.t.Helper()
+	w.must(w.db.AggregatedUntil(w.t.Context(), at.Add(invoq.Window5m.Duration())))
 }
 
 // daily is a service with a cycle of a day and a little unrest.
@@ -275,10 +282,22 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// The window in which the last run counted is not over: nothing in it is history.
+func TestWindowNotOver(t *testing.T) {
+	w := openWatch(t, linear...)
+	w.use(now.AddDate(0, 0, -7), now, daily)
+	for late, want := range map[time.Duration]time.Time{0: now, 4 * time.Minute: now, 9 * time.Minute: now} {
+		p := w.predict("1h", func(r *outlook.Request) { r.Now = now.Add(late) })
+		if !p.Period.Start.Equal(want) {
+			t.Errorf("%s after the run the period begins at %s, want %s", late, p.Period.Start, want)
+		}
+	}
+}
+
 // A tenant that used nothing gets zeros and is told why.
 func TestNoHistory(t *testing.T) {
 	w := openWatch(t, linear...)
-	w.must(w.db.AggregatedUntil(t.Context(), now))
+	w.counted(now)
 	p := w.predict("1w", nil)
 	if !p.Cost.Hi95.IsZero() || len(p.Warnings) == 0 || p.Confidence.Value != nil {
 		t.Errorf("%+v", p)
