@@ -1,6 +1,7 @@
 package outlook_test
 
 import (
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -34,5 +35,23 @@ func BenchmarkPredict(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w.predict("30d", func(r *outlook.Request) { r.Budget = invoq.NewDecimal(10_000, 0) })
+	}
+}
+
+// BenchmarkPredictServices answers for 30 days where the plan tells services
+// apart, of which there are more than are forecast by themselves.
+func BenchmarkPredictServices(b *testing.B) {
+	gold := linear[0]
+	gold.Name, gold.Where = "gold", invoq.Selector{Services: []string{"s00"}}
+	w := openWatch(b, append([]invoq.Rate{gold}, linear...)...)
+	w.use(now.AddDate(0, 0, -42), now, func(at time.Time) map[string]int64 {
+		all := map[string]int64{}
+		for i := range 25 {
+			all[fmt.Sprintf("s%02d", i)] = int64(i+1) * daily(at)["waiter"]
+		}
+		return all
+	})
+	for b.Loop() {
+		w.predict("30d", nil)
 	}
 }

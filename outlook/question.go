@@ -17,8 +17,8 @@ import (
 )
 
 // maxServices is how many services of a tenant are forecast apart; the smaller
-// ones are looked at as one.
-const maxServices = 100
+// ones are looked at as one. Each costs some 0.2 s of an answer.
+const maxServices = 20
 
 // question is one period to be priced ahead, with all that is known.
 type question struct {
