@@ -12,6 +12,7 @@ import (
 	"invoq"
 	"invoq/access"
 	"invoq/dashboards"
+	"invoq/outlook"
 	"invoq/postgres"
 )
 
@@ -178,6 +179,11 @@ func (s *Server) tenantPage(c *fiber.Ctx) error {
 		return err
 	}
 	d.LastUse = uses[m.Tenant.ID]
+	days, err := s.Outlooks.Days(ctx, m.Tenant, now)
+	if err != nil {
+		return err
+	}
+	d.Ahead = convert(days, func(x outlook.Day) dashboards.AheadDay { return dashboards.AheadDay(x) })
 	return s.render(c, "tenant", dashboards.NewTenant(d, *s.viewer(c), s.site(c)))
 }
 

@@ -141,7 +141,7 @@ func checkCharts(t *testing.T, s storybook.Story, a audit) {
 			want = append(want, m.ByDay.ID)
 		}
 	case dashboards.TenantView:
-		for _, c := range []*dashboards.Chart{v.ByDay, v.ByRevision} {
+		for _, c := range []*dashboards.Chart{v.ByDay, v.Ahead, v.ByRevision} {
 			if c != nil {
 				want = append(want, c.ID)
 			}

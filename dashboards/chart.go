@@ -67,14 +67,7 @@ func rows(s sketch) Chart {
 // bar returns the data of a bar chart; colours and fonts are the page's.
 func (s sketch) bar() *charts.Bar {
 	bar := charts.NewBar()
-	bar.SetGlobalOptions(
-		// A fixed name: the default is random, and pages would never be equal.
-		charts.WithInitializationOpts(opts.Initialization{ChartID: s.id}),
-		charts.WithTooltipOpts(opts.Tooltip{
-			Show: opts.Bool(true), Trigger: "axis", AxisPointer: &opts.AxisPointer{Type: "shadow"},
-		}),
-		charts.WithLegendOpts(opts.Legend{Show: opts.Bool(len(s.series) > 1), Type: "scroll"}),
-	)
+	bar.SetGlobalOptions(s.common(len(s.series) > 1)...)
 	var names []string
 	for _, one := range s.series {
 		names = append(names, one.name)
@@ -89,11 +82,29 @@ func (s sketch) bar() *charts.Bar {
 	return bar
 }
 
+// common are the options that all charts have.
+func (s sketch) common(legend bool) []charts.GlobalOpts {
+	return []charts.GlobalOpts{
+		// A fixed name: the default is random, and pages would never be equal.
+		charts.WithInitializationOpts(opts.Initialization{ChartID: s.id}),
+		charts.WithTooltipOpts(opts.Tooltip{
+			Show: opts.Bool(true), Trigger: "axis", AxisPointer: &opts.AxisPointer{Type: "shadow"},
+		}),
+		charts.WithLegendOpts(opts.Legend{Show: opts.Bool(legend), Type: "scroll"}),
+	}
+}
+
+// drawing is a chart of the library.
+type drawing interface {
+	Validate()
+	JSON() map[string]any
+}
+
 // chart takes the options out of the library. Its own page and its own script
 // are not used: they write names into script as they are.
-func (s sketch) chart(bar *charts.Bar) Chart {
-	bar.Validate()
-	b, err := json.Marshal(bar.JSON())
+func (s sketch) chart(d drawing) Chart {
+	d.Validate()
+	b, err := json.Marshal(d.JSON())
 	if err != nil {
 		panic("BUG: options of chart " + s.id + " are not JSON: " + err.Error())
 	}

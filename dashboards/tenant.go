@@ -20,6 +20,8 @@ type TenantData struct {
 	Latency []invoq.Usage
 	LastUse time.Time // zero: never
 	Now     time.Time
+	// Ahead are the days from today to the month's end; none: nothing is known.
+	Ahead []AheadDay
 }
 
 // TenantView is what a tenant's page shows.
@@ -31,10 +33,10 @@ type TenantView struct {
 	Notices []Notice
 	Cards   []Card
 	// ByDay and ByRevision are nil where there is nothing to draw.
-	ByDay, ByRevision *Chart
-	Days              []DayRow
-	Revisions         []RevisionRow
-	Meters            []MeterRow
+	ByDay, ByRevision, Ahead *Chart
+	Days                     []DayRow
+	Revisions                []RevisionRow
+	Meters                   []MeterRow
 	// Lines say how the month's cost so far comes about.
 	Lines []LineRow
 	Total Figure
@@ -78,6 +80,7 @@ func NewTenant(d TenantData, viewer Viewer, site Site) TenantView {
 	all := latencies(d.Latency)
 	v.Cards = tenantCards(d, all.overall)
 	v.ByDay, v.Days = tenantDays(&d.Month)
+	v.Ahead = aheadChart(&d.Month, d.Ahead)
 	v.Revisions, v.ByRevision = revisions(&d.Month, all)
 	v.Meters = meters(&d.Month)
 	v.Lines, v.Total = newLineRows(d.Bill.Lines, d.Bill.Currency), money(d.Bill.Total, d.Bill.Currency)

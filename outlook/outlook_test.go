@@ -303,3 +303,32 @@ func TestNoHistory(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// Days of the month from today on: today's with what is counted already, each
+// within its bounds, together the forecast until the month's end.
+func TestDays(t *testing.T) {
+	w := openWatch(t)
+	w.use(now.AddDate(0, 0, -28), now, func(time.Time) map[string]int64 { return map[string]int64{"waiter": 10} })
+	days, err := w.outlooks.Days(t.Context(), w.tenant, now)
+	w.must(err)
+	if len(days) != 20 || days[0].Day != "2026-03-12" || days[19].Day != "2026-03-31" {
+		t.Fatalf("%d days: %+v", len(days), days)
+	}
+	for _, d := range days {
+		if n := d.Invocations; n.Mean != 240 || n.Lo95 != 240 || n.Hi95 != 240 {
+			t.Errorf("%s: %+v, want 24 hours of 10", d.Day, n)
+		}
+	}
+	w.use(now, now.Add(6*time.Hour), daily)
+	days, err = w.outlooks.Days(t.Context(), w.tenant, now.Add(6*time.Hour))
+	w.must(err)
+	for _, d := range days {
+		n := d.Invocations
+		if n.Lo95 > n.Lo80 || n.Lo80 > n.Mean || n.Mean > n.Hi80 || n.Hi80 > n.Hi95 || n.Lo95 == n.Hi95 {
+			t.Errorf("%s: %+v", d.Day, n)
+		}
+	}
+	if none, err := w.outlooks.Days(t.Context(), w.newTenant("idle"), now); none != nil || err != nil {
+		t.Errorf("an idle tenant: %v, %v", none, err)
+	}
+}

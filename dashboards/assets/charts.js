@@ -63,7 +63,7 @@ function dress(options, script) {
   Object.assign(options.tooltip, {
     renderMode: "richText", confine: true, backgroundColor: colour("--surface"), borderColor: line, padding: [10, 14],
     textStyle: { color: text, fontFamily: font, fontSize: 13, lineHeight: 20 },
-    valueFormatter: (v) => (v === undefined ? "–" : format.value(Number(v))),
+    valueFormatter: (v) => (v === undefined || v === "-" ? "–" : format.value(Number(v))),
     axisPointer: { type: "shadow", shadowStyle: { color: line, opacity: 0.35 } },
   });
   const values = {
@@ -86,6 +86,13 @@ function dress(options, script) {
     const last = i === options.series.length - 1;
     series.barMaxWidth = lying ? 18 : 36;
     series.itemStyle = { borderRadius: lying ? [0, 4, 4, 0] : last ? [3, 3, 0, 0] : 0 };
+    if (series.type === "line") {
+      // What was used, what is expected, and the bounds around it: 80 %, then 95 %.
+      const tone = options.color[Math.min(i, 1)];
+      series.itemStyle = { color: tone };
+      series.showSymbol = i < 2;
+      series.lineStyle = { color: tone, width: i < 2 ? 2 : 1, type: i < 2 ? "solid" : i < 4 ? "dashed" : "dotted" };
+    }
     series.emphasis = { focus: options.series.length > 1 ? "series" : "none" };
   }
   return options;

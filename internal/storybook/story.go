@@ -9,6 +9,7 @@ import (
 	"invoq"
 	"invoq/billing"
 	"invoq/dashboards"
+	"invoq/forecast"
 	"invoq/pricing"
 )
 
@@ -181,10 +182,36 @@ func (t *teller) tenant(name, title string, s *shop, viewer dashboards.Viewer) {
 			d.Latency = append(d.Latency, u)
 		}
 	}
+	if len(c.functions) > 0 {
+		d.Ahead = ahead(&m)
+	}
 	if m.Problem == "" && len(c.functions) > 0 {
 		d.Bills = t.bills(biller, c)
 	}
 	t.tell(name, title, "tenant", dashboards.NewTenant(d, viewer, site))
+}
+
+// ahead expects of each day that is not over what yesterday had, less surely the
+// further it is.
+func ahead(m *billing.Month) []dashboards.AheadDay {
+	if len(m.Days) < 2 {
+		return nil
+	}
+	mean := m.Days[len(m.Days)-2].Invocations.Float()
+	at, err := time.Parse(time.DateOnly, m.Days[len(m.Days)-1].Day)
+	if err != nil {
+		panic("BUG: a day of a month is no date: " + err.Error())
+	}
+	var all []dashboards.AheadDay
+	for month := at.Month(); at.Month() == month; at = at.AddDate(0, 0, 1) {
+		off := mean * (0.08 + 0.01*float64(len(all)))
+		all = append(all, dashboards.AheadDay{
+			Day: invoq.DateOf(at, time.UTC), Invocations: forecast.Total{
+				Mean: mean, Lo80: mean - off, Hi80: mean + off, Lo95: mean - 1.6*off, Hi95: mean + 1.6*off,
+			},
+		})
+	}
+	return all
 }
 
 // bills are those of the two months before.
