@@ -148,7 +148,7 @@ func (s *Server) planOf(ctx context.Context, b NewPlan) (invoq.Plan, error) {
 	}
 	for _, rate := range short {
 		// A plan that was read says a price in both forms.
-		if !slices.ContainsFunc(full, func(r invoq.Rate) bool { return isFlat(r) && same(r, rate) }) {
+		if !slices.ContainsFunc(full, func(r invoq.Rate) bool { return isFlat(r) && sameFlat(r, rate) }) {
 			p.Rates = append(p.Rates, rate)
 		}
 	}
@@ -156,8 +156,8 @@ func (s *Server) planOf(ctx context.Context, b NewPlan) (invoq.Plan, error) {
 	return p, pricing.Validate(p)
 }
 
-// same reports whether two flat rates say the same.
-func same(a, b invoq.Rate) bool {
+// sameFlat reports whether two flat rates say the same.
+func sameFlat(a, b invoq.Rate) bool {
 	return a.Meter == b.Meter && a.Price.Equal(b.Price) && a.FreePerMonth.Equal(b.FreePerMonth)
 }
 

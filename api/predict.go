@@ -39,12 +39,12 @@ func predictionJSON(p *outlook.Prediction) Prediction {
 		Confidence: Confidence{
 			Value: p.Confidence.Value, Measured: p.Confidence.Measured, Meaning: p.Confidence.Meaning,
 		},
-		ModelVersion: outlook.ModelVersion, Warnings: convert(p.Warnings, same[string]),
+		ModelVersion: outlook.ModelVersion, Warnings: convert(p.Warnings, identical[string]),
 	}
 	if m := p.Month; m != nil {
 		out.Month = &MonthOutlook{
 			PeriodStart: m.Period.Start, PeriodEnd: m.Period.End, SoFar: m.SoFar,
-			Cost: costBoundsJSON(m.Cost), Warnings: convert(m.Warnings, same[string]),
+			Cost: costBoundsJSON(m.Cost), Warnings: convert(m.Warnings, identical[string]),
 		}
 		if c := m.Crossing; c != nil {
 			out.Month.Budget = &BudgetOutlook{
@@ -70,8 +70,8 @@ func predictedUsageJSON(c outlook.Component) PredictedUsage {
 	}
 }
 
-// same returns what it is given: convert makes an empty list of none with it.
-func same[T any](v T) T { return v }
+// identical returns what it is given: convert makes an empty list of none with it.
+func identical[T any](v T) T { return v }
 
 // GetAccuracy answers with the record of a tenant's predictions.
 func (s *Server) GetAccuracy(
