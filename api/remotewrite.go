@@ -102,6 +102,9 @@ func (s *Server) ingestScope(c *fiber.Ctx) (ingest.Scope, error) {
 func (s *Server) readScope(ctx context.Context, c *fiber.Ctx) (invoq.TenantName, error) {
 	id := identity(ctx)
 	if id.Role != access.Owner {
+		if id.Tenant == "" { // An empty name would be everybody's series.
+			return "", invoq.Errorf(invoq.KindForbidden, "a key without a tenant reads no series")
+		}
 		return id.Tenant, nil
 	}
 	if named := c.Get(orgHeader); named != "" {

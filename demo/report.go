@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -178,9 +177,4 @@ func (p *played) printExactness(ctx context.Context, cfg Config, bills []bill) e
 	fmt.Fprintf(cfg.Out, "%d of the simulated invocations came after their pod's last scrape: no sample holds them, "+
 		"and the windows say how long was unseen.\n", unseen)
 	return nil
-}
-
-// Health waits until the server answers.
-func Health(ctx context.Context, c *Client) error {
-	return c.get(ctx, "/api/v1/health", url.Values{}, nil)
 }

@@ -3,7 +3,8 @@
 // exported method opens its own transaction, in the scope it is given.
 //
 // Isolation is enforced twice: by the WHERE of each statement, and by row-level
-// security, which the application's role cannot escape. The scope is set for
+// security, which catches a WHERE that was forgotten; it is no guard against SQL
+// that a caller could inject, since the scope is a setting. The scope is set for
 // one transaction only, so a pooled connection carries nothing over.
 //
 // What was issued or recorded never changes, and it is the database that sees to

@@ -33,7 +33,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-// DefaultConfig keeps two weeks of samples under dir.
+// DefaultConfig keeps 15 days of samples under dir.
 func DefaultConfig(dir string) Config {
 	return Config{
 		Dir:             dir,

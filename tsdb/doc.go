@@ -3,7 +3,7 @@
 //
 // It owns:
 //   - Writer: appends batches, remembers series by their raw label bytes, and
-//     lets no two appenders race on a series.
+//     lets no two appenders race on a series that is spelled the same way.
 //   - group commit: an acknowledged sample is in the WAL (and, when it came out
 //     of order, in the WBL) and both are synced to disk.
 //   - tenant isolation: a scoped Queryable adds the tenant's matcher to every

@@ -14,8 +14,9 @@ import (
 // Writer appends batches to the TSDB. It is safe for concurrent use.
 //
 // Series are spread over shards by the hash of their bytes, and a shard's lock
-// is held from the first append to the commit, so no two appenders ever race
-// on a series: what Append accepted, Commit keeps.
+// is held from the first append to the commit, so no two appenders race on
+// a series: what Append accepted, Commit keeps. A series that two senders spell
+// differently may be in two shards; the out-of-order window then keeps both.
 type Writer struct {
 	store  *Store
 	limits ingest.Limits
