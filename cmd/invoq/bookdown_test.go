@@ -65,6 +65,14 @@ func (o *outside) down() {
 // took. Bodies are made before the clock runs.
 func sendEvents(t testing.TB, s *server, from, batches, size int) time.Duration {
 	t.Helper()
+	return sendBatches(t, s, batchOf, from, batches, size)
+}
+
+// sendBatches does so with batches of any kind.
+func sendBatches(
+	t testing.TB, s *server, batchOf func(from, size int) []byte, from, batches, size int,
+) time.Duration {
+	t.Helper()
 	bodies := make([][]byte, batches)
 	for i := range bodies {
 		bodies[i] = batchOf(from+i*size, size)

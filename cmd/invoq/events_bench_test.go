@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -10,15 +11,38 @@ import (
 // parsed, judged, synced in the queue, posted, hashed and signed.
 func BenchmarkEvents(b *testing.B) {
 	s := start(b)
-	from := 0
-	b.Run("size=1000", func(b *testing.B) {
-		started := time.Now()
-		taken := sendEvents(b, s, from, b.N, 1000)
-		from += b.N * 1000
-		s.waitForEntries(from)
-		b.ReportMetric(float64(b.N)*1000/time.Since(started).Seconds(), "posted/s")
-		b.ReportMetric(float64(b.N)*1000/taken.Seconds(), "accepted/s")
-	})
+	from, entries := 0, 0
+	for _, kind := range []struct {
+		name    string
+		batch   func(from, size int) []byte
+		entries int // of each event
+	}{{"resources", batchOf, 1}, {"functions", functionsOf, 3}} {
+		b.Run("kind="+kind.name, func(b *testing.B) {
+			started := time.Now()
+			taken := sendBatches(b, s, kind.batch, from, b.N, 1000)
+			from += b.N * 1000
+			entries += b.N * 1000 * kind.entries
+			s.waitForEntries(entries)
+			b.ReportMetric(float64(b.N)*1000/time.Since(started).Seconds(), "posted/s")
+			b.ReportMetric(float64(b.N)*1000/taken.Seconds(), "accepted/s")
+		})
+	}
+}
+
+// functionsOf returns a body of function events of about 250 bytes, of ten
+// tenants with four functions each, a thousand a second.
+func functionsOf(from, size int) []byte {
+	var b bytes.Buffer
+	at := time.Now().UTC().Truncate(24 * time.Hour).Add(-24 * time.Hour) // The same for a day.
+	for n := from; n < from+size; n++ {
+		b.WriteString(map[bool]string{true: "[", false: ","}[n == from])
+		fmt.Fprintf(&b, `{"tenant_id":"tenant-%d","service_name":"f-%d","revision":"f-%d-00001",`+
+			`"invocations":1,"duration_seconds":0.%03d,"memory_mb":64.5,"cold_start":false,`+
+			`"labels":{"method":"GET","status":"200"},"request_id":"req-%012d","timestamp":%q}`,
+			n%10, n/10%4, n/10%4, n%900+1, n, at.Add(time.Duration(n)*time.Millisecond).Format(time.RFC3339Nano))
+	}
+	b.WriteString("]")
+	return b.Bytes()
 }
 
 // BenchmarkEventsWithoutDatabase sends events while the database is down: they
