@@ -37,6 +37,17 @@ type Measure struct {
 	Quantity Decimal
 }
 
+// CountedBy is what a function's usage is counted from. At any time it is one of
+// the two and never both, or it would be billed twice. The zero value is of a
+// service that has not used anything yet.
+type CountedBy string
+
+// What functions are counted from.
+const (
+	ByMetrics CountedBy = "metrics" // windows over its samples
+	ByEvents  CountedBy = "events"  // what a program tells of single calls
+)
+
 // WindowPrefix begins the request ids under which Invoq posts its own windows;
 // programs may not use it.
 const WindowPrefix = "window:"

@@ -28,6 +28,9 @@ type Batch struct {
 	// Root is that of the tree with the batch.
 	Root     tlog.Hash
 	PostedAt time.Time
+	// Windows are what the entries add to windows of every size, by the events
+	// of functions among them. They are not read with a batch.
+	Windows []invoq.Usage
 }
 
 // End returns the size of the book with the batch.

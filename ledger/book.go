@@ -29,6 +29,8 @@ type Tail struct {
 	Size   int64
 	Root   tlog.Hash
 	Hashes tlog.HashReader
+	// SourceChanges is how often the source of any function was changed.
+	SourceChanges int64
 }
 
 // Refusal is a request that the book did not take, kept so that its sender can
@@ -51,7 +53,7 @@ type Store interface {
 	Known(ctx context.Context, keys []KeyID) (map[KeyID]Key, error)
 	// Claim settles what functions are counted from, where it is not settled
 	// yet, and returns what holds.
-	Claim(ctx context.Context, claims map[Function]CountedBy) (map[Function]CountedBy, error)
+	Claim(ctx context.Context, claims map[Function]invoq.CountedBy) (map[Function]Sources, error)
 	// Post appends, all or nothing.
 	Post(ctx context.Context, p Posting) error
 	// PutHead keeps a signed head beside the book.
@@ -77,9 +79,11 @@ type Book struct {
 	tree   Tree
 	signed int64 // size of the last head
 	people directory
-	// sources are what functions are counted from, once it is settled.
-	sources map[Function]CountedBy
-	buf     []byte
+	// sources are what functions are counted from, once it is settled, as it
+	// was after so many changes or later.
+	sources       map[Function]Sources
+	sourceChanges int64
+	buf           []byte
 }
 
 // Config is what a book is opened with.
@@ -100,7 +104,7 @@ type Config struct {
 func Open(ctx context.Context, cfg Config) (*Book, error) {
 	b := &Book{
 		store: cfg.Store, rater: cfg.Rater, log: cfg.Log, now: cfg.Now,
-		people: directory{store: cfg.Store}, sources: map[Function]CountedBy{},
+		people: directory{store: cfg.Store}, sources: map[Function]Sources{},
 	}
 	var err error
 	if b.sign, err = cfg.Folder.Signer(cfg.Name); err != nil {
@@ -132,7 +136,7 @@ func (b *Book) reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the tail of the book: %w", err)
 	}
-	b.tree, err = load(Tail{size, root, reader(ctx, b.store)})
+	b.tree, err = load(Tail{Size: size, Root: root, Hashes: reader(ctx, b.store)})
 	return err
 }
 

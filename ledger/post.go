@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -65,10 +66,7 @@ func (b *Book) Post(ctx context.Context, events []invoq.Event) ([]Outcome, error
 	if err := b.findNamed(ctx, drafts); err != nil {
 		return nil, err
 	}
-	if err := b.findSources(ctx, drafts); err != nil {
-		return nil, err
-	}
-	if err := b.append(ctx, drafts); err != nil {
+	if err := b.appendBySource(ctx, drafts); err != nil {
 		return nil, fmt.Errorf("post %d events: %w", len(events), err)
 	}
 	outcomes := make([]Outcome, len(drafts))
@@ -127,6 +125,23 @@ func (b *Book) findNamed(ctx context.Context, drafts []draft) error {
 	return nil
 }
 
+// errSourcesChanged says that the book remembers sources of functions which the
+// owner has changed since.
+var errSourcesChanged = errors.New("sources of functions have changed")
+
+// appendBySource posts what is new by the sources that hold when it is posted.
+func (b *Book) appendBySource(ctx context.Context, drafts []draft) error {
+	for {
+		if err := b.findSources(ctx, drafts); err != nil {
+			return err
+		}
+		err := b.append(ctx, drafts)
+		if !errors.Is(err, errSourcesChanged) {
+			return err
+		}
+	}
+}
+
 // append posts what is new. The tree grows only when the store has committed;
 // where another writer was there meanwhile, its edge is read anew.
 func (b *Book) append(ctx context.Context, drafts []draft) error {
@@ -143,6 +158,11 @@ func (b *Book) append(ctx context.Context, drafts []draft) error {
 	slices.SortFunc(p.Keys, compareKeys)
 	tree := b.tree.Clone()
 	p.Build = func(tail Tail, known map[KeyID]ContentID) (Batch, []Refusal, error) {
+		if tail.SourceChanges != b.sourceChanges {
+			clear(b.sources)
+			b.sourceChanges = tail.SourceChanges
+			return Batch{}, nil, errSourcesChanged
+		}
 		if tail.Size != tree.size {
 			var err error
 			if tree, err = load(tail); err != nil {
@@ -192,12 +212,15 @@ func judge(drafts []draft, firsts map[KeyID]int, known map[KeyID]ContentID) []Re
 func (b *Book) build(ctx context.Context, tree *Tree, drafts []draft) (Batch, error) {
 	batch := Batch{First: tree.size, PostedAt: b.now().UTC().Truncate(time.Microsecond)}
 	tenants := map[invoq.TenantID]invoq.TenantName{}
+	var told tally
 	for i := range drafts {
 		if drafts[i].outcome == Posted {
 			tenants[drafts[i].tenant] = drafts[i].name
 			batch.Entries = append(batch.Entries, drafts[i].entries...)
+			told.add(drafts[i].entries)
 		}
 	}
+	batch.Windows = told.usage()
 	if b.rater != nil {
 		if err := b.rater.Rate(ctx, batch.Entries, tenants); err != nil {
 			return batch, fmt.Errorf("rate %d entries: %w", len(batch.Entries), err)

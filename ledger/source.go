@@ -9,16 +9,6 @@ import (
 	"invoq"
 )
 
-// CountedBy is what a function's usage is counted from. A service is counted
-// from one of the two and never from both, or it would be billed twice.
-type CountedBy string
-
-// What functions are counted from.
-const (
-	ByMetrics CountedBy = "metrics" // windows over its samples
-	ByEvents  CountedBy = "events"  // what a program tells of single calls
-)
-
 // Function identifies a service whose usage is of functions.
 type Function struct {
 	Tenant             invoq.TenantID
@@ -27,23 +17,31 @@ type Function struct {
 
 // function returns which function the entry counts and from what, or false for
 // usage of resources.
-func (e *Entry) function() (Function, CountedBy, bool) {
-	switch e.Meter {
-	case invoq.Invocations, invoq.DurationMs, invoq.MBMs, invoq.CPUMs, invoq.ColdStarts, invoq.Errors:
-	default:
+func (e *Entry) function() (Function, invoq.CountedBy, bool) {
+	if !e.isFunctions() {
 		return Function{}, "", false
 	}
-	by := ByEvents
+	by := invoq.ByEvents
 	if strings.HasPrefix(e.RequestID, invoq.WindowPrefix) {
-		by = ByMetrics
+		by = invoq.ByMetrics
 	}
 	return Function{e.TenantID, e.Namespace, e.Service}, by, true
 }
 
-// findSources marks events of functions that are counted from the other source.
-// What a function is counted from is settled by its first usage.
+// isFunctions reports whether the entry's meter is one of functions.
+func (e *Entry) isFunctions() bool {
+	switch e.Meter {
+	case invoq.Invocations, invoq.DurationMs, invoq.MBMs, invoq.CPUMs, invoq.ColdStarts, invoq.Errors:
+		return true
+	}
+	return false
+}
+
+// findSources marks events of functions that are counted from the other source
+// at the time of the event. What a function is counted from is settled by its
+// first usage, until the owner changes it.
 func (b *Book) findSources(ctx context.Context, drafts []draft) error {
-	claims := map[Function]CountedBy{}
+	claims := map[Function]invoq.CountedBy{}
 	for i := range drafts {
 		f, by, is := drafts[i].entries[0].function()
 		if _, known := b.sources[f]; !is || known {
@@ -64,9 +62,13 @@ func (b *Book) findSources(ctx context.Context, drafts []draft) error {
 		maps.Copy(b.sources, settled)
 	}
 	for i := range drafts {
-		f, by, is := drafts[i].entries[0].function()
-		if is && b.sources[f] != by {
-			drafts[i].outcome = Elsewhere
+		d := &drafts[i]
+		f, by, is := d.entries[0].function()
+		switch {
+		case is && b.sources[f].At(d.entries[0].EventTime) != by:
+			d.outcome = Elsewhere
+		case d.outcome == Elsewhere: // By sources that have changed meanwhile.
+			d.outcome = ""
 		}
 	}
 	return nil

@@ -17,7 +17,8 @@ import (
 )
 
 // Post appends to the book in one transaction: the keys of requests that are
-// new, their entries, and the batch that the entries make.
+// new, their entries, the windows that the entries add to, and the batch that
+// they make.
 func (db *DB) Post(ctx context.Context, p ledger.Posting) error {
 	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", ledgerLock); err != nil {
@@ -31,9 +32,16 @@ func (db *DB) Post(ctx context.Context, p ledger.Posting) error {
 		if err != nil {
 			return fmt.Errorf("store keys: %w", err)
 		}
+		var changes int64
+		err = tx.QueryRow(ctx, "SELECT coalesce(max(change), 0) FROM ledger_source_changes").Scan(&changes)
+		if err != nil {
+			return fmt.Errorf("read how often sources were changed: %w", err)
+		}
 		read := func(indexes []int64) ([]tlog.Hash, error) { return hashes(ctx, tx, indexes) }
 		batch, refused, err := p.Build(
-			ledger.Tail{Size: size, Root: root, Hashes: tlog.HashReaderFunc(read)}, known)
+			ledger.Tail{
+				Size: size, Root: root, Hashes: tlog.HashReaderFunc(read), SourceChanges: changes,
+			}, known)
 		if err != nil {
 			return err
 		}
@@ -45,6 +53,9 @@ func (db *DB) Post(ctx context.Context, p ledger.Posting) error {
 		}
 		if err := db.putEntries(ctx, tx, batch.Entries); err != nil {
 			return fmt.Errorf("store entries: %w", err)
+		}
+		if err := putEventWindows(ctx, tx, batch.Windows); err != nil {
+			return fmt.Errorf("add to windows: %w", err)
 		}
 		return putBatch(ctx, tx, batch)
 	})

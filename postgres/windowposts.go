@@ -27,7 +27,8 @@ type RevisionHour struct {
 const windowRequest = invoq.WindowPrefix + "%"
 
 // RevisionHours returns the hour that begins at start: all revisions that have
-// a window in it or stand in the book for it.
+// a window of metrics in it or stand in the book for one. Windows of events are
+// in the book already.
 func (db *DB) RevisionHours(ctx context.Context, start time.Time) ([]RevisionHour, error) {
 	hours := map[string]*RevisionHour{}
 	var order []string
@@ -62,7 +63,7 @@ func countedHour(
 		JOIN tenants t ON t.id = u.tenant_id
 		JOIN revisions r ON r.id = u.revision_id
 		JOIN services v ON v.id = r.service_id
-		WHERE u.window_seconds = 3600 AND u.window_start = $1
+		WHERE u.window_seconds = 3600 AND u.window_start = $1 AND u.source = 'metrics'
 		ORDER BY t.name, v.namespace, v.name, r.name`, start)
 	var h RevisionHour
 	q := &h.Counted
@@ -113,7 +114,7 @@ func postedHour(
 // PostingState is how far windows have come on their way into the book.
 type PostingState struct {
 	// Counted is how far usage has been aggregated, First the start of the
-	// first window there is; both are zero before the first.
+	// first window of metrics there is; both are zero before the first.
 	Counted, First time.Time
 	// Posted is up to where hours are in the book; zero before the first.
 	Posted time.Time
@@ -125,7 +126,8 @@ func (db *DB) PostingState(ctx context.Context) (PostingState, error) {
 	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `
 			SELECT (SELECT until FROM aggregation),
-				(SELECT min(window_start) FROM usage_aggregate WHERE window_seconds = 3600),
+				(SELECT min(window_start) FROM usage_aggregate
+				 WHERE window_seconds = 3600 AND source = 'metrics'),
 				(SELECT until FROM ledger_windows)`).Scan(&counted, &first, &posted)
 	})
 	utc := func(t *time.Time) time.Time {

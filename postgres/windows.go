@@ -36,8 +36,10 @@ func (db *DB) StoreWindows(ctx context.Context, w Windows) error {
 			{"stage windows", w.stage},
 			{"register tenants", w.registerTenants},
 			{"register services", w.registerServices},
+			{"settle sources", w.settleSources},
 			{"replace windows", w.replace},
 			{"sum hours", w.sumUp(invoq.Window5m, invoq.Window1h)},
+			{"wait for days", takeDays},
 			{"sum days", w.sumUp(invoq.Window1h, invoq.Window1d)},
 		} {
 			if err := step.run(ctx, tx); err != nil {
@@ -135,8 +137,30 @@ func (w Windows) registerServices(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// replace makes the stored five-minute windows of the interval equal to the
-// staged ones. Rows that are equal already are not touched.
+// settleSources settles that services which were not counted before are counted
+// from metrics, and leaves out the windows of those that are counted from
+// events at the time: theirs are made of the events.
+func (w Windows) settleSources(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO ledger_sources (tenant_id, namespace, service, source)
+		SELECT DISTINCT t.id, s.namespace, s.service, 'metrics'
+		FROM staged_windows s
+		JOIN tenants t ON t.name = s.tenant
+		ORDER BY t.id, s.namespace, s.service
+		ON CONFLICT (tenant_id, namespace, service) DO NOTHING`)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		DELETE FROM staged_windows s
+		USING tenants t
+		WHERE t.name = s.tenant
+			AND source_at(t.id, s.namespace, s.service, s.window_start) = 'events'`)
+	return err
+}
+
+// replace makes the stored five-minute windows of the interval that are counted
+// from metrics equal to the staged ones. Rows that are equal already are not touched.
 func (w Windows) replace(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `
 		CREATE TEMPORARY TABLE counted_windows ON COMMIT DROP AS
@@ -154,7 +178,7 @@ func (w Windows) replace(ctx context.Context, tx pgx.Tx) error {
 		DELETE FROM usage_aggregate u
 		USING tenants t
 		WHERE u.window_seconds = 300 AND u.window_start >= @start AND u.window_start < @end
-			AND t.id = u.tenant_id AND (@tenants::text[] IS NULL OR t.name = ANY (@tenants))
+			AND u.source = 'metrics' AND t.id = u.tenant_id AND (@tenants::text[] IS NULL OR t.name = ANY (@tenants))
 			AND NOT EXISTS (
 				SELECT FROM counted_windows c
 				WHERE c.revision_id = u.revision_id AND c.window_start = u.window_start)`,
@@ -174,12 +198,13 @@ func (w Windows) replace(ctx context.Context, tx pgx.Tx) error {
 }
 
 // sumUp returns the step that sums windows of one size into the next larger,
-// for every larger window that the interval touches.
+// for every larger window that the interval touches. Hours of events are left
+// to their writer; days may be of hours of both sources.
 func (w Windows) sumUp(from, to invoq.WindowSize) func(context.Context, pgx.Tx) error {
 	start, end := to.Floor(w.Interval.Start), to.Ceil(w.Interval.End)
 	args := pgx.NamedArgs{
 		"from": seconds(from), "to": seconds(to), "start": start, "end": end, "tenants": w.tenants(),
-		"width": to.Duration(),
+		"width": to.Duration(), "every_source": to == invoq.Window1d,
 	}
 	return func(ctx context.Context, tx pgx.Tx) error {
 		// A larger window whose last smaller one has gone goes too.
@@ -187,6 +212,7 @@ func (w Windows) sumUp(from, to invoq.WindowSize) func(context.Context, pgx.Tx) 
 			DELETE FROM usage_aggregate u
 			USING tenants t
 			WHERE u.window_seconds = @to AND u.window_start >= @start AND u.window_start < @end
+				AND (u.source = 'metrics' OR @every_source)
 				AND t.id = u.tenant_id AND (@tenants::text[] IS NULL OR t.name = ANY (@tenants))
 				AND NOT EXISTS (
 					SELECT FROM usage_aggregate s

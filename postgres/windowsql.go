@@ -32,6 +32,7 @@ var sumWindows = `
 		FROM usage_aggregate u
 		JOIN tenants t ON t.id = u.tenant_id
 		WHERE u.window_seconds = @from AND u.window_start >= @start AND u.window_start < @end
+			AND (u.source = 'metrics' OR @every_source)
 			AND (@tenants::text[] IS NULL OR t.name = ANY (@tenants))
 	), buckets AS (
 		SELECT revision_id, large_start, upper_ms, sum(n)::bigint AS n
