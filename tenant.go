@@ -119,6 +119,7 @@ type Service struct {
 	MemoryLimitMB Decimal // 2^20 bytes; 0 when not known
 	CPULimitCores Decimal // 0 when not known
 	Tags          map[string]string
+	CountedBy     CountedBy // now; empty before the first usage
 	CreatedAt     time.Time
 }
 

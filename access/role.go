@@ -43,6 +43,8 @@ const (
 	ManageTenants Permission = "tenants:manage"
 	// ManagePlans creates and changes plans.
 	ManagePlans Permission = "plans:manage"
+	// ManageSources changes what services are counted from.
+	ManageSources Permission = "sources:manage"
 	// ManageCosts reads and changes what resources cost the owner, and sees what
 	// is left.
 	ManageCosts Permission = "costs:manage"
@@ -55,7 +57,7 @@ const (
 var permissions = map[Role][]Permission{
 	Owner: {
 		WriteSamples, ReadSamples, ReadUsage, ReadBills, WriteBills, WriteServices,
-		ManageKeys, ManageTenants, ManagePlans, ManageCosts, Operate,
+		ManageKeys, ManageTenants, ManagePlans, ManageSources, ManageCosts, Operate,
 	},
 	Tenant: {WriteSamples, ReadSamples, ReadUsage, ReadBills, WriteServices, ManageKeys},
 	Ingest: {WriteSamples},

@@ -813,6 +813,14 @@ type NewService struct {
 	TenantID string `json:"tenant_id"`
 }
 
+// NewServiceSource defines model for NewServiceSource.
+type NewServiceSource struct {
+	// From A whole hour in UTC.
+	From   *time.Time `json:"from,omitempty"`
+	Reason string     `json:"reason"`
+	Source string     `json:"source"`
+}
+
 // NewTenant defines model for NewTenant.
 type NewTenant struct {
 	BillingEmail *string `json:"billing_email,omitempty"`
@@ -1091,18 +1099,30 @@ type Service struct {
 	ID            string    `json:"id"`
 
 	// MemoryLimitMb A decimal number as a string, exact; a JSON number is read digit by digit.
-	MemoryLimitMb Decimal           `json:"memory_limit_mb"`
-	Name          string            `json:"name"`
-	Namespace     string            `json:"namespace"`
-	Runtime       string            `json:"runtime"`
-	Tags          map[string]string `json:"tags"`
-	TenantID      string            `json:"tenant_id"`
+	MemoryLimitMb Decimal `json:"memory_limit_mb"`
+	Name          string  `json:"name"`
+	Namespace     string  `json:"namespace"`
+	Runtime       string  `json:"runtime"`
+
+	// Source What the service is counted from now; absent before its first usage.
+	Source   *string           `json:"source,omitempty"`
+	Tags     map[string]string `json:"tags"`
+	TenantID string            `json:"tenant_id"`
 }
 
 // ServicePage defines model for ServicePage.
 type ServicePage struct {
 	Items []Service `json:"items"`
 	Next  string    `json:"next"`
+}
+
+// ServiceSource defines model for ServiceSource.
+type ServiceSource struct {
+	// Changes In the order in which they were made. Of those in force the last holds.
+	Changes []SourceChange `json:"changes"`
+
+	// Source What the service is counted from now; absent before its first usage.
+	Source *string `json:"source,omitempty"`
 }
 
 // Share What one revision used, and its share of the cost, unrounded.
@@ -1160,6 +1180,19 @@ type SimulationRequest struct {
 	// Timezone Whose calendar, without a tenant. The default is UTC.
 	Timezone *string           `json:"timezone,omitempty"`
 	Usage    *[]SimulatedUsage `json:"usage,omitempty"`
+}
+
+// SourceChange defines model for SourceChange.
+type SourceChange struct {
+	ChangedAt time.Time `json:"changed_at"`
+
+	// ChangedBy The id of the key that made it.
+	ChangedBy string `json:"changed_by"`
+
+	// From The hour from which it holds; 1970 from the beginning.
+	From   time.Time `json:"from"`
+	Reason string    `json:"reason"`
+	Source string    `json:"source"`
 }
 
 // Tenant defines model for Tenant.
@@ -1322,6 +1355,9 @@ type LimitParam = int
 
 // PlanPath defines model for plan.
 type PlanPath = string
+
+// ServicePath defines model for service.
+type ServicePath = string
 
 // TenantPath defines model for tenant.
 type TenantPath = string
@@ -1495,6 +1531,9 @@ type SimulateJSONRequestBody = SimulationRequest
 // PutServiceJSONRequestBody defines body for PutService for application/json ContentType.
 type PutServiceJSONRequestBody = NewService
 
+// ChangeServiceSourceJSONRequestBody defines body for ChangeServiceSource for application/json ContentType.
+type ChangeServiceSourceJSONRequestBody = NewServiceSource
+
 // CreateTenantJSONRequestBody defines body for CreateTenant for application/json ContentType.
 type CreateTenantJSONRequestBody = NewTenant
 
@@ -1617,6 +1656,12 @@ type ServerInterface interface {
 	// PutService Describe a service
 	// (POST /api/v1/services)
 	PutService(c *fiber.Ctx) error
+	// GetServiceSource What a service is counted from
+	// (GET /api/v1/services/{service}/source)
+	GetServiceSource(c *fiber.Ctx, servicePath ServicePath) error
+	// ChangeServiceSource Have a service counted from the other source from an hour on
+	// (PUT /api/v1/services/{service}/source)
+	ChangeServiceSource(c *fiber.Ctx, servicePath ServicePath) error
 	// ListTenants List the tenants in your reach, by name
 	// (GET /api/v1/tenants)
 	ListTenants(c *fiber.Ctx, params ListTenantsParams) error
@@ -2812,6 +2857,64 @@ func (siw *ServerInterfaceWrapper) PutService(c *fiber.Ctx) error {
 	return handler(c)
 }
 
+// GetServiceSource operation middleware
+func (siw *ServerInterfaceWrapper) GetServiceSource(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "service" -------------
+	var servicePath ServicePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "service", c.Params("service"), &servicePath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter service: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.GetServiceSource(c, servicePath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
+// ChangeServiceSource operation middleware
+func (siw *ServerInterfaceWrapper) ChangeServiceSource(c *fiber.Ctx) error {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "service" -------------
+	var servicePath ServicePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "service", c.Params("service"), &servicePath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter service: %w", err).Error())
+	}
+
+	handler := func(c *fiber.Ctx) error {
+		return siw.Handler.ChangeServiceSource(c, servicePath)
+	}
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		m := siw.HandlerMiddlewares[i]
+		next := handler
+		handler = func(c *fiber.Ctx) error {
+			return m(c, next)
+		}
+	}
+
+	return handler(c)
+}
+
 // ListTenants operation middleware
 func (siw *ServerInterfaceWrapper) ListTenants(c *fiber.Ctx) error {
 
@@ -3141,6 +3244,10 @@ func RegisterHandlersWithOptions(router fiber.Router, si ServerInterface, option
 	router.Get(options.BaseURL+"/api/v1/services", wrapper.ListServices)
 
 	router.Post(options.BaseURL+"/api/v1/services", wrapper.PutService)
+
+	router.Get(options.BaseURL+"/api/v1/services/:service/source", wrapper.GetServiceSource)
+
+	router.Put(options.BaseURL+"/api/v1/services/:service/source", wrapper.ChangeServiceSource)
 
 	router.Get(options.BaseURL+"/api/v1/usage", wrapper.ListUsage)
 
@@ -4296,6 +4403,65 @@ func (response PutServicedefaultApplicationProblemPlusJSONResponse) VisitPutServ
 	return ctx.JSON(&response.Body)
 }
 
+type GetServiceSourceRequestObject struct {
+	ServicePath ServicePath `json:"service"`
+}
+
+type GetServiceSourceResponseObject interface {
+	VisitGetServiceSourceResponse(ctx *fiber.Ctx) error
+}
+
+type GetServiceSource200JSONResponse ServiceSource
+
+func (response GetServiceSource200JSONResponse) VisitGetServiceSourceResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type GetServiceSourcedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetServiceSourcedefaultApplicationProblemPlusJSONResponse) VisitGetServiceSourceResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
+type ChangeServiceSourceRequestObject struct {
+	ServicePath ServicePath `json:"service"`
+	Body        *ChangeServiceSourceJSONRequestBody
+}
+
+type ChangeServiceSourceResponseObject interface {
+	VisitChangeServiceSourceResponse(ctx *fiber.Ctx) error
+}
+
+type ChangeServiceSource200JSONResponse ServiceSource
+
+func (response ChangeServiceSource200JSONResponse) VisitChangeServiceSourceResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/json")
+	ctx.Status(200)
+
+	return ctx.JSON(&response)
+}
+
+type ChangeServiceSourcedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeServiceSourcedefaultApplicationProblemPlusJSONResponse) VisitChangeServiceSourceResponse(ctx *fiber.Ctx) error {
+	ctx.Response().Header.Set("Content-Type", "application/problem+json")
+	ctx.Status(response.StatusCode)
+
+	return ctx.JSON(&response.Body)
+}
+
 type ListTenantsRequestObject struct {
 	Params ListTenantsParams
 }
@@ -4676,6 +4842,12 @@ type StrictServerInterface interface {
 	// PutService Describe a service
 	// (POST /api/v1/services)
 	PutService(ctx context.Context, request PutServiceRequestObject) (PutServiceResponseObject, error)
+	// GetServiceSource What a service is counted from
+	// (GET /api/v1/services/{service}/source)
+	GetServiceSource(ctx context.Context, request GetServiceSourceRequestObject) (GetServiceSourceResponseObject, error)
+	// ChangeServiceSource Have a service counted from the other source from an hour on
+	// (PUT /api/v1/services/{service}/source)
+	ChangeServiceSource(ctx context.Context, request ChangeServiceSourceRequestObject) (ChangeServiceSourceResponseObject, error)
 	// ListTenants List the tenants in your reach, by name
 	// (GET /api/v1/tenants)
 	ListTenants(ctx context.Context, request ListTenantsRequestObject) (ListTenantsResponseObject, error)
@@ -5873,6 +6045,74 @@ func (sh *strictHandler) PutService(ctx *fiber.Ctx) error {
 		return err
 	} else if validResponse, ok := response.(PutServiceResponseObject); ok {
 		if err := validResponse.VisitPutServiceResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetServiceSource operation middleware
+func (sh *strictHandler) GetServiceSource(ctx *fiber.Ctx, servicePath ServicePath) error {
+	var request GetServiceSourceRequestObject
+
+	request.ServicePath = servicePath
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.GetServiceSource(ctx.UserContext(), request.(GetServiceSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetServiceSource")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServiceSourceResponseObject); ok {
+		if err := validResponse.VisitGetServiceSourceResponse(ctx); err != nil {
+			return err
+		}
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeServiceSource operation middleware
+func (sh *strictHandler) ChangeServiceSource(ctx *fiber.Ctx, servicePath ServicePath) error {
+	var request ChangeServiceSourceRequestObject
+
+	request.ServicePath = servicePath
+
+	var body ChangeServiceSourceJSONRequestBody
+	var err error
+	// The validation middleware stores the value a kin-openapi validator
+	// validated in the Fiber context. Bind that value, matching member
+	// names exactly, so the handler receives what was validated instead
+	// of a second, case-insensitive decode.
+	if v := ctx.Locals(validatedBodyLocalsKey); v == nil || runtime.BindJSONValue(v, &body) != nil {
+		err = ctx.BodyParser(&body)
+	}
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, err.Error())
+	}
+	request.Body = &body
+
+	handler := func(ctx *fiber.Ctx, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeServiceSource(ctx.UserContext(), request.(ChangeServiceSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeServiceSource")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeServiceSourceResponseObject); ok {
+		if err := validResponse.VisitChangeServiceSourceResponse(ctx); err != nil {
 			return err
 		}
 	} else if response != nil {

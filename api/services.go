@@ -78,6 +78,7 @@ func serviceJSON(v invoq.Service) Service {
 		MemoryLimitMb: v.MemoryLimitMB,
 		CPULimitCores: v.CPULimitCores,
 		Tags:          v.Tags,
+		Source:        optional(string(v.CountedBy)),
 		CreatedAt:     v.CreatedAt,
 	}
 }

@@ -10,13 +10,13 @@ import (
 
 const serviceColumns = `
 	id::text, tenant_id::text, namespace, name, runtime, memory_limit_mb, cpu_limit_cores,
-	tags, created_at`
+	tags, coalesce(source_at(tenant_id, namespace, name, now()), ''), created_at`
 
 // scanService reads a row of serviceColumns.
 func scanService(row pgx.CollectableRow) (invoq.Service, error) {
 	var s invoq.Service
 	err := row.Scan(&s.ID, &s.TenantID, &s.Namespace, &s.Name, &s.Runtime, &s.MemoryLimitMB,
-		&s.CPULimitCores, &s.Tags, &s.CreatedAt)
+		&s.CPULimitCores, &s.Tags, &s.CountedBy, &s.CreatedAt)
 	s.CreatedAt = s.CreatedAt.UTC()
 	return s, err
 }

@@ -27,7 +27,8 @@ func (db *DB) ServiceSources(
 func serviceSources(
 	ctx context.Context, tx pgx.Tx, id invoq.ServiceID, lock string,
 ) (invoq.Service, ledger.Sources, error) {
-	rows, _ := tx.Query(ctx, `SELECT `+serviceColumns+` FROM services WHERE id = $1 `+lock, string(id))
+	rows, _ := tx.Query(ctx, `SELECT `+serviceColumns+` FROM services WHERE id::text = lower($1) `+lock,
+		string(id))
 	v, err := pgx.CollectExactlyOneRow(rows, scanService)
 	if err != nil {
 		return v, ledger.Sources{}, err
@@ -38,7 +39,7 @@ func serviceSources(
 	return v, settled[f], err
 }
 
-// ChangeSource stores the change that decide makes of a service's sources,
+// ChangeSource stores, in the scope of everyone, the change that decide makes of a service's sources,
 // which nobody else can change meanwhile, and returns them with it. It is
 // KindUnavailable when another service's source is changed at the same moment.
 func (db *DB) ChangeSource(
