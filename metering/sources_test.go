@@ -122,17 +122,15 @@ func TestDayOfTwoSources(t *testing.T) {
 	d := newDesk(t)
 	d.count(midnight, map[string]string{"r1": "10"})
 	d.change(invoq.ByEvents, midnight.Add(12*time.Hour))
-	var both sync.WaitGroup
-	both.Go(func() {
-		for n := range 60 {
-			d.count(midnight, map[string]string{"r1": fmt.Sprint(10 + n)})
-		}
-	})
-	both.Go(func() {
-		for n := range 120 {
-			d.tell(fmt.Sprint(n), midnight.Add(13*time.Hour+time.Duration(n)*time.Minute))
-		}
-	})
-	both.Wait()
-	d.wantWindows(invoq.Window1d, "01 00 r1 189")
+	for n := range 60 {
+		var both sync.WaitGroup
+		both.Go(func() { d.count(midnight, map[string]string{"r1": fmt.Sprint(10 + n)}) })
+		both.Go(func() {
+			for i := range 3 { // One of them meets the other writer's last steps.
+				d.tell(fmt.Sprint(n, "-", i), midnight.Add(13*time.Hour))
+			}
+		})
+		both.Wait()
+		d.wantWindows(invoq.Window1d, fmt.Sprint("01 00 r1 ", 10+n+3*(n+1)))
+	}
 }

@@ -17,7 +17,8 @@ import (
 )
 
 // kill -9 in a loop while events come in: each one that was acknowledged is in
-// the book, each once, and the book verifies. INVOQ_KILLS sets how often.
+// the book, each once, those of functions in their windows too, and the book
+// verifies. INVOQ_KILLS sets how often.
 func TestKillWhileEventsComeIn(t *testing.T) {
 	kills := 10
 	if testing.Short() {
@@ -53,6 +54,11 @@ func TestKillWhileEventsComeIn(t *testing.T) {
 		want += x.next
 	}
 	s.waitForEntries(want)
+	for _, size := range []string{"5m", "1h", "1d"} {
+		if told := s.told(size); told != want/2 {
+			t.Errorf("windows of %s have %d invocations, want %d: each event once", size, told, want/2)
+		}
+	}
 	s.stop()
 	report := s.verifyBook()
 	if report.Entries != want {
@@ -70,8 +76,37 @@ type sender struct {
 	next int // the first event that is not acknowledged
 }
 
-// perBatch is how many events a sender sends at once.
-const perBatch = 20
+const (
+	// perBatch is how many events a sender sends at once, half of them of
+	// functions.
+	perBatch = 20
+	// killEpoch is when the first was used, in seconds since 1970.
+	killEpoch = 1780000000
+)
+
+// told returns how many invocations the windows of a size have.
+func (s *server) told(size string) int {
+	s.t.Helper()
+	from := time.Unix(killEpoch, 0).UTC().AddDate(0, 0, -1)
+	a, ok := s.do(http.MethodGet, fmt.Sprintf("/api/v1/usage?window=%s&limit=1000&start=%s&end=%s", size,
+		from.Format(time.RFC3339), from.AddDate(0, 1, 0).Format(time.RFC3339)), nil)
+	var page struct {
+		Items []struct{ Invocations string }
+		Next  string
+	}
+	if err := json.Unmarshal(a.body, &page); !ok || err != nil || page.Next != "" {
+		s.t.Fatalf("usage: %d %s: %v", a.status, a.body, err)
+	}
+	sum := 0
+	for _, u := range page.Items {
+		n, err := strconv.Atoi(u.Invocations)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
+}
 
 func (x *sender) run(t *testing.T, s *server, gone chan struct{}) {
 	for {
@@ -90,11 +125,16 @@ func (x *sender) run(t *testing.T, s *server, gone chan struct{}) {
 func (x *sender) send(t *testing.T, s *server) bool {
 	var batch []map[string]any
 	for n := x.next; n < x.next+perBatch; n++ {
-		batch = append(batch, map[string]any{
-			"tenant_id": x.name, "userId": fmt.Sprint("user-", n%7), "resourceType": "API_REQUEST",
-			"service": "api", "quantity": json.Number("0.1"), "requestId": fmt.Sprint(x.name, "-", n),
-			"timestamp": time.Unix(1780000000+int64(n), 0).UTC().Format(time.RFC3339),
-		})
+		event := map[string]any{
+			"tenant_id": x.name, "userId": fmt.Sprint("user-", n%7), "requestId": fmt.Sprint(x.name, "-", n),
+			"timestamp": time.Unix(killEpoch+int64(n), 0).UTC().Format(time.RFC3339),
+		}
+		if n%2 == 0 {
+			event["resourceType"], event["service"], event["quantity"] = "API_REQUEST", "api", json.Number("0.1")
+		} else {
+			event["service_name"], event["invocations"] = "waiter", 1
+		}
+		batch = append(batch, event)
 	}
 	body, err := json.Marshal(batch)
 	if err != nil {
