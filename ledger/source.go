@@ -41,6 +41,9 @@ func (e *Entry) isFunctions() bool {
 // at the time of the event. What a function is counted from is settled by its
 // first usage, until the owner changes it.
 func (b *Book) findSources(ctx context.Context, drafts []draft) error {
+	if len(b.sources) > maxIdentities {
+		clear(b.sources)
+	}
 	claims := map[Function]invoq.CountedBy{}
 	for i := range drafts {
 		f, by, is := drafts[i].entries[0].function()
@@ -55,9 +58,6 @@ func (b *Book) findSources(ctx context.Context, drafts []draft) error {
 		settled, err := b.store.Claim(ctx, claims)
 		if err != nil {
 			return fmt.Errorf("settle what %d functions are counted from: %w", len(claims), err)
-		}
-		if len(b.sources) > maxIdentities {
-			clear(b.sources)
 		}
 		maps.Copy(b.sources, settled)
 	}

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 
 	"invoq"
 	"invoq/ledger"
@@ -291,4 +294,51 @@ func TestWindowsStandAndFallWithTheBook(t *testing.T) {
 		t.Fatalf("the event was %s", got[0])
 	}
 	s.wantBookSums(t, invoq.Window1h)
+}
+
+// A book from before events made windows gets them when its database is brought
+// up to date: those that it would have had, save for percentiles.
+func TestOlderBookGetsItsWindows(t *testing.T) {
+	s := newShelf(t)
+	random := rand.New(rand.NewPCG(1, 1))
+	for n := range 100 {
+		e := randomCall(random, n)
+		s.post(t, e)
+		if n%10 == 0 {
+			s.post(t, correct(random, e))
+		}
+	}
+	sums := func() (all []string) {
+		for _, size := range []invoq.WindowSize{invoq.Window5m, invoq.Window1h, invoq.Window1d} {
+			for _, u := range s.usage(t, size) {
+				u.Latency = invoq.Latency{}
+				line := fmt.Sprint(u.Interval, u.TenantID, u.Service, u.Revision, u.MaxMemoryMB, " ", u.UnmeasuredMs)
+				for _, m := range invoq.Meters() {
+					line += fmt.Sprint(" ", u.Of(m))
+				}
+				all = append(all, line)
+			}
+		}
+		return all
+	}
+	want := sums()
+	conn := stdlib.OpenDBFromPool(s.owner)
+	defer conn.Close()
+	p, err := goose.NewProvider(goose.DialectPostgres, conn, os.DirFS("../postgres/migrations"),
+		goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.DownTo(t.Context(), 4); err != nil {
+		t.Fatal(err)
+	}
+	if left := s.usage(t, invoq.Window5m); len(left) > 0 {
+		t.Fatalf("%d windows are left", len(left))
+	}
+	if _, err := p.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(want, sums()); diff != "" || len(want) < 200 {
+		t.Errorf("%d windows: %s", len(want), diff)
+	}
 }

@@ -20,7 +20,8 @@ type SeriesFilter struct {
 	ByService bool
 }
 
-// SeriesPoint is the usage of one window, as floats: it is looked at, not billed.
+// SeriesPoint is the usage of one window, as floats: it is looked at, not
+// billed. What corrections have left below 0 is 0.
 type SeriesPoint struct {
 	Start   time.Time
 	Service invoq.ServiceID // empty unless kept apart
@@ -37,8 +38,9 @@ func (db *DB) UsageSeries(
 	err := db.in(ctx, s, func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `
 			SELECT u.window_start, CASE WHEN @by_service THEN r.service_id::text ELSE '' END AS service,
-				sum(u.invocations)::float8, sum(u.duration_ms)::float8, sum(u.mb_ms)::float8,
-				sum(u.cpu_ms)::float8, sum(u.cold_starts)::float8, sum(u.errors)::float8
+				greatest(sum(u.invocations), 0)::float8, greatest(sum(u.duration_ms), 0)::float8,
+				greatest(sum(u.mb_ms), 0)::float8, greatest(sum(u.cpu_ms), 0)::float8,
+				greatest(sum(u.cold_starts), 0)::float8, greatest(sum(u.errors), 0)::float8
 			FROM usage_aggregate u
 			JOIN revisions r ON r.id = u.revision_id
 			WHERE u.tenant_id = @tenant::uuid AND u.window_seconds = @size
