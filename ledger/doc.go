@@ -21,6 +21,9 @@
 //     the refusal is kept.
 //   - Entries never change. A correction is an entry that names the request it
 //     corrects; its quantity is the difference.
+//   - A function is counted from metrics or from events at any time, never from
+//     both. Windows of events are what their entries add up to: they are stored
+//     with them or not at all.
 //   - Usage without a cost or a price is in the book all the same, and says so:
 //     what is not known is not 0.
 //   - Costs have all their digits here; money is rounded on bills.

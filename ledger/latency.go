@@ -17,7 +17,7 @@ const latencyBuckets = 62
 
 // latencyUpperMs are the inclusive upper bounds of the buckets of durations
 // that events tell: Renard's series R10 (ISO 3) from 1 ms to 1,000 s, and all
-// above. A bucket is at most 27 % wider than the one before.
+// above. The bounds of a bucket are at most 28 % apart.
 var latencyUpperMs = func() (upper [latencyBuckets]float64) {
 	decade := [...]float64{100, 125, 160, 200, 250, 315, 400, 500, 630, 800}
 	power := 1.0

@@ -2,6 +2,9 @@
 // which windows have to be counted, has package tsdb/exact count them, and
 // hands them to the database.
 //
+// Windows of services that are counted from events are not made here: the
+// writer of the book adds to them.
+//
 // It owns the order of things, not the counting: what changed since the last
 // run, what a restart has forgotten, and which windows are closed.
 //
