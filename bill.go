@@ -37,6 +37,9 @@ type Bill struct {
 	Lines    []BillLine `json:"lines"`
 	Total    Decimal    `json:"total"` // the sum of the lines' rounded amounts
 	Warnings []string   `json:"warnings,omitempty"`
+	// Pinned is the rest of what the bill was computed from: with the parts, all
+	// there is to know to compute it again.
+	Pinned
 	// SHA256 is that of the bill's canonical bytes, in hexadecimal: what it says,
 	// without its status, number and times (package billing writes them).
 	SHA256    string    `json:"sha256,omitempty"`
@@ -48,6 +51,33 @@ type Bill struct {
 	Payment     string    `json:"payment,omitempty"`
 	VoidedAt    time.Time `json:"voided_at,omitzero"`
 	VoidReason  string    `json:"void_reason,omitempty"`
+}
+
+// Pinned names the inputs of a bill that grow or change after it was made.
+type Pinned struct {
+	// Head is the state of the book up to which entries are on the bill.
+	Head BookHead `json:"head,omitzero"`
+	// Catalogue is the latest version of the cost catalogue by which an entry on
+	// the bill was rated; 0 where none was.
+	Catalogue int64 `json:"catalogue_version,omitempty"`
+	// Tags are those of the services on the bill that have any, where a rate
+	// chooses by tags; by namespace and service.
+	Tags []ServiceTags `json:"tags,omitempty"`
+}
+
+// BookHead names a state of the book: its first Size entries, and the root of
+// the Merkle tree over them (RFC 6962, section 2.1). The zero value is the
+// empty book.
+type BookHead struct {
+	Size int64  `json:"size"`
+	Root string `json:"root"` // SHA-256 in base64, as in signed heads
+}
+
+// ServiceTags are the tags of one service at one moment.
+type ServiceTags struct {
+	Namespace string            `json:"namespace,omitempty"`
+	Service   string            `json:"service,omitempty"`
+	Tags      map[string]string `json:"tags"`
 }
 
 // BillPart is a part of a bill's period that one version of one plan prices.

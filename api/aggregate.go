@@ -9,10 +9,14 @@ import (
 	"invoq/metering"
 )
 
-// Aggregate counts what has arrived since the last run.
+// Aggregate counts what has arrived since the last run, and posts the hours that
+// have ended to the book.
 func (s *Server) Aggregate(ctx context.Context, _ AggregateRequestObject) (AggregateResponseObject, error) {
 	r, err := s.Aggregator.Run(ctx, s.Now())
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Poster.Post(ctx, s.Now()); err != nil {
 		return nil, err
 	}
 	return Aggregate200JSONResponse(aggregationJSON(r)), nil

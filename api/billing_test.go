@@ -12,11 +12,12 @@ import (
 
 	"invoq"
 	"invoq/access"
+	"invoq/internal/booktest"
 	"invoq/postgres"
 )
 
 // used stores invocations of a tenant's waiter in a window, and has usage
-// counted until April.
+// counted until April and posted to the book.
 func (r *running) used(tenant invoq.TenantName, at string, invocations int64) {
 	r.t.Helper()
 	start, err := time.Parse(time.RFC3339, at)
@@ -38,6 +39,7 @@ func (r *running) used(tenant invoq.TenantName, at string, invocations int64) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	booktest.Post(r.t, r.server.DB)
 }
 
 const standardPlan = `{"name": "standard", "currency": "USD", "price_per_invocation": "0.01",
@@ -78,8 +80,9 @@ func TestBillOverHTTP(t *testing.T) {
 	var trace Explanation
 	r.decode(r.json(keys[access.Viewer], http.MethodGet, "/api/v1/billing/bills/INV-00000001/explain", ""), &trace)
 	line := trace.Lines[0]
-	if line.Plan != "standard" || line.PlanVersion != 1 || len(line.Windows) != 1 ||
-		line.Windows[0].Quantity.String() != "1100" || line.Windows[0].Service != "waiter" {
+	if line.Plan != "standard" || line.PlanVersion != 1 || len(line.Usage) != 1 ||
+		line.Usage[0].Quantity.String() != "1100" || line.Usage[0].Service != "waiter" ||
+		line.Usage[0].Entries != 1 {
 		t.Errorf("trace %+v", line)
 	}
 	var again Recomputation
@@ -89,7 +92,7 @@ func TestBillOverHTTP(t *testing.T) {
 	}
 	r.used("acme", "2026-03-20T09:00:00Z", 50)
 	r.decode(r.json(keys[access.Viewer], http.MethodPost, at+"/recompute", ""), &again)
-	if again.Agrees || len(again.Corrections) != 1 || again.Corrections[0].Amount.String() != "0.5" {
+	if !again.Agrees || len(again.Corrections) != 1 || again.Corrections[0].Amount.String() != "0.5" {
 		t.Errorf("recomputed after late usage %+v", again)
 	}
 

@@ -136,6 +136,16 @@ func billJSON(b invoq.Bill) Bill {
 		}
 	})
 	out.Parts = &parts
+	if b.Head.Size > 0 {
+		out.Head = &BookHead{Size: b.Head.Size, Root: b.Head.Root}
+	}
+	out.CatalogueVersion = optional(b.Catalogue)
+	if len(b.Tags) > 0 {
+		tags := convert(b.Tags, func(t invoq.ServiceTags) ServiceTags {
+			return ServiceTags{Namespace: t.Namespace, Service: t.Service, Tags: t.Tags}
+		})
+		out.Tags = &tags
+	}
 	if len(b.Warnings) > 0 {
 		out.Warnings = &b.Warnings
 	}

@@ -40,10 +40,11 @@ func (s *Server) ExplainBill(
 func explainedJSON(l billing.ExplainedLine) ExplainedLine {
 	return ExplainedLine{
 		Line: l.Line, Text: l.Text, Plan: l.Plan.Name, PlanVersion: l.Plan.Version,
-		Windows: convert(l.Windows, func(w billing.LineWindow) LineWindow {
-			return LineWindow{
-				Start: w.Start, End: w.End, Namespace: w.Namespace, Service: w.Service,
-				Revision: w.Revision, Quantity: w.Quantity,
+		Usage: convert(l.Usage, func(u billing.LineUsage) LineUsage {
+			return LineUsage{
+				Start: u.Start, End: u.End, Namespace: u.Namespace, Service: u.Service,
+				Revision: u.Revision, Quantity: u.Quantity,
+				Entries: u.Entries, FirstEntry: u.First, LastEntry: u.Last,
 			}
 		}),
 	}

@@ -300,11 +300,16 @@ type Aggregation struct {
 
 // Bill defines model for Bill.
 type Bill struct {
-	CreatedAt   time.Time  `json:"created_at"`
-	Currency    string     `json:"currency"`
-	FinalizedAt *time.Time `json:"finalized_at,omitempty"`
-	ID          string     `json:"id"`
-	LineItems   []BillLine `json:"line_items"`
+	// CatalogueVersion The latest version of the cost catalogue that rated an entry on the bill; absent for none.
+	CatalogueVersion *int64     `json:"catalogue_version,omitempty"`
+	CreatedAt        time.Time  `json:"created_at"`
+	Currency         string     `json:"currency"`
+	FinalizedAt      *time.Time `json:"finalized_at,omitempty"`
+
+	// Head The state of the book up to which entries are on the bill; absent for the empty book.
+	Head      *BookHead  `json:"head,omitempty"`
+	ID        string     `json:"id"`
+	LineItems []BillLine `json:"line_items"`
 
 	// Number In a series without gaps; absent before the bill is final.
 	//
@@ -321,10 +326,13 @@ type Bill struct {
 	PlanVersion int         `json:"plan_version"`
 
 	// Sha256 Of the bill's canonical bytes: what it says, without its status, number and times.
-	Sha256   *string    `json:"sha256,omitempty"`
-	Status   BillStatus `json:"status"`
-	TenantID string     `json:"tenant_id"`
-	Timezone string     `json:"timezone"`
+	Sha256 *string    `json:"sha256,omitempty"`
+	Status BillStatus `json:"status"`
+
+	// Tags The services' tags that the bill was priced by, where a rate chooses by tags.
+	Tags     *[]ServiceTags `json:"tags,omitempty"`
+	TenantID string         `json:"tenant_id"`
+	Timezone string         `json:"timezone"`
 
 	// TotalAmount A decimal number as a string, exact; a JSON number is read digit by digit.
 	TotalAmount Decimal     `json:"total_amount"`
@@ -400,6 +408,15 @@ type BillRunStatus string
 type BillRunPage struct {
 	Items []BillRun `json:"items"`
 	Next  string    `json:"next"`
+}
+
+// BookHead The state of the book up to which entries are on the bill; absent for the empty book.
+type BookHead struct {
+	// Root The root of the Merkle tree over them, in base64 as in signed heads.
+	Root string `json:"root"`
+
+	// Size How many entries the book had.
+	Size int64 `json:"size"`
 }
 
 // BudgetOutlook defines model for BudgetOutlook.
@@ -549,8 +566,8 @@ type ExplainedLine struct {
 	// Text The line in words and figures.
 	Text []string `json:"text"`
 
-	// Windows What the line was made of, as it is stored now.
-	Windows []LineWindow `json:"windows"`
+	// Usage The entries of the book that the line was made of, summed by revision and day.
+	Usage []LineUsage `json:"usage"`
 }
 
 // Explanation defines model for Explanation.
@@ -629,10 +646,19 @@ type KeyPage struct {
 	Next  string `json:"next"`
 }
 
-// LineWindow defines model for LineWindow.
-type LineWindow struct {
-	End       time.Time `json:"end"`
-	Namespace string    `json:"namespace"`
+// LineUsage defines model for LineUsage.
+type LineUsage struct {
+	End time.Time `json:"end"`
+
+	// Entries How many entries that is.
+	Entries int64 `json:"entries"`
+
+	// FirstEntry The position of the first of them in the book.
+	FirstEntry int64 `json:"first_entry"`
+
+	// LastEntry The position of the last of them in the book.
+	LastEntry int64  `json:"last_entry"`
+	Namespace string `json:"namespace"`
 
 	// Quantity A decimal number as a string, exact; a JSON number is read digit by digit.
 	Quantity Decimal   `json:"quantity"`
@@ -1123,6 +1149,13 @@ type ServiceSource struct {
 
 	// Source What the service is counted from now; absent before its first usage.
 	Source *string `json:"source,omitempty"`
+}
+
+// ServiceTags defines model for ServiceTags.
+type ServiceTags struct {
+	Namespace string            `json:"namespace"`
+	Service   string            `json:"service"`
+	Tags      map[string]string `json:"tags"`
 }
 
 // Share What one revision used, and its share of the cost, unrounded.

@@ -54,6 +54,7 @@ type Parts struct {
 	Store      *tsdb.Store
 	Queries    *tsdb.Queries
 	Aggregator *metering.Aggregator
+	Poster     *metering.Poster
 	Biller     *billing.Biller
 	Office     *billing.Office
 	Outlooks   *outlook.Outlooks

@@ -108,6 +108,19 @@ func serve(t testing.TB) *running {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { waiting.Close() })
+	book, err := ledger.Open(t.Context(), ledger.Config{
+		Store: db, Folder: ledger.Folder(t.TempDir()), Name: "test/ledger", Log: log, Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := book.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	poster := metering.NewPoster(db, billing.NewCutter(db), ledger.NewWriter(book, log, set),
+		metering.PosterConfig{Lateness: cfg.Lateness}, log, set)
 	runs := billing.NewRunner(db, billing.RunConfig{}, log, time.Now)
 	runner, err := jobs.New(db.Pool(), log, jobs.Periodic{
 		Name: "bill-runs", Every: time.Hour, Timeout: time.Minute,
@@ -126,8 +139,8 @@ func serve(t testing.TB) *running {
 		DB: db, Keyring: ring, Sessions: access.NewSessions(ring, []byte("cookies"), time.Now), Pepper: r.pepper,
 		Receiver: receiver, OTLP: otlp.New(receiver, otlp.DefaultConfig()),
 		Store: store, Queries: tsdb.NewQueries(store, tsdb.DefaultQueryLimits(), log),
-		Aggregator: metering.New(metering.Config{}, store, db, profiles, log, set),
-		Biller:     billing.New(db), Outlooks: outlook.New(db), Overviews: overviews, Pages: pages, Metrics: set,
+		Aggregator: metering.New(metering.Config{}, store, db, profiles, log, set), Poster: poster,
+		Biller: billing.New(db), Outlooks: outlook.New(db), Overviews: overviews, Pages: pages, Metrics: set,
 		Gatherers: prometheus.Gatherers{store.Registry()}, Log: log, Now: time.Now, Version: "test",
 	})
 	if err != nil {

@@ -40,11 +40,24 @@ func newAccount(t invoq.Tenant, p pricing.Period, parts []part) (*account, error
 				"a price changes at %s, but usage is counted in windows of five minutes",
 				cuts[i].Format(time.RFC3339))
 		}
-		a.spans = append(a.spans, postgres.Span{
-			Tenant: t.ID, Interval: invoq.Interval{Start: cuts[i-1], End: cuts[i]},
-		})
+		a.spans = append(a.spans, a.span(invoq.Interval{Start: cuts[i-1], End: cuts[i]}))
 	}
 	return a, nil
+}
+
+// span returns a stretch of the account's time, and says when it is a month.
+func (a *account) span(i invoq.Interval) postgres.Span {
+	s := postgres.Span{Tenant: a.tenant.ID, Interval: i}
+	local := i.Start.In(a.period.Zone)
+	if same(pricing.NewMonth(local.Year(), local.Month(), a.period.Zone).Interval, i) {
+		s.Month, s.Zone = local.Format("2006-01"), a.period.Zone.String()
+	}
+	return s
+}
+
+// asksForTags reports whether a rate chooses services by their tags.
+func (a *account) asksForTags() bool {
+	return slices.ContainsFunc(a.parts, func(p part) bool { return p.sheet.AsksForTags() })
 }
 
 // statement is what an account comes to.
@@ -54,20 +67,10 @@ type statement struct {
 	exact    invoq.Decimal
 	unpriced []pricing.Unpriced
 	warnings []string
+	pinned   invoq.Pinned // but the head
 }
 
-// price prices the account's usage, given by span.
-func (a *account) price(usage [][]invoq.Usage) (statement, error) {
-	items, uncertain := a.items(usage)
-	st, err := priceParts(a.parts, a.period.Zone, items)
-	if err != nil {
-		return statement{}, fmt.Errorf("price tenant %q: %w", a.tenant.Name, err)
-	}
-	st.warnings = append(uncertain.warnings(), st.warnings...)
-	return st, nil
-}
-
-// items turns sums of usage into what is priced, in order of time, and adds up
+// items turns sums of windows into what is priced, in order of time, and adds up
 // what is not certain about those within the period.
 func (a *account) items(usage [][]invoq.Usage) ([]pricing.Item, uncertainty) {
 	n := 0

@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"invoq"
@@ -14,14 +15,13 @@ import (
 type Database interface {
 	Plans
 	FindTenant(ctx context.Context, s invoq.Scope, idOrName string) (invoq.Tenant, error)
-	// SumSpans returns the usage of each span, in their order.
+	workshopDatabase
+	// SumSpans returns the usage of each span as it was counted, in their order: the
+	// book has it once the hour is posted.
 	SumSpans(ctx context.Context, s invoq.Scope, spans []postgres.Span) ([][]invoq.Usage, error)
 	SumUsageByDay(
 		ctx context.Context, s invoq.Scope, f postgres.UsageFilter, zone *time.Location,
 	) ([]postgres.DayUsage, error)
-	BillHistory(
-		ctx context.Context, s invoq.Scope, tenants []invoq.TenantID, after, until time.Time,
-	) (postgres.History, error)
 	// PutDraft stores a draft in place of the one of its period; KindConflict where
 	// the period's bill is issued.
 	PutDraft(ctx context.Context, s invoq.Scope, b invoq.Bill) (invoq.Bill, error)
@@ -62,7 +62,9 @@ func (b *Biller) Preview(
 	// In UTC, as the canonical bytes say it.
 	period.Start, period.End = period.Start.UTC(), period.End.UTC()
 	o := order{tenant: t, period: pricing.Period{Interval: period, Zone: zone}}
-	w := workshop{db: b.db, scope: invoq.Only(t.ID), agreement: agreement{b.db, newSheets()}}
+	w := workshop{
+		db: b.db, scope: invoq.Only(t.ID), agreement: agreement{b.db, newSheets()}, size: postgres.WholeBook,
+	}
 	made, err := w.make(ctx, []order{o})
 	if err != nil {
 		return Calculation{}, err
@@ -113,12 +115,20 @@ type workshop struct {
 	db        workshopDatabase
 	scope     invoq.Scope
 	agreement agreement
+	// size is that of the book up to which entries are billed.
+	size int64
 }
 
 // workshopDatabase is what a workshop reads.
 type workshopDatabase interface {
-	// SumSpans is as in Database, for many tenants at a time.
-	SumSpans(ctx context.Context, s invoq.Scope, spans []postgres.Span) ([][]invoq.Usage, error)
+	// SumBook returns what the entries of each span add up to, all up to one head.
+	SumBook(
+		ctx context.Context, s invoq.Scope, spans []postgres.Span, size int64,
+	) (postgres.BookSums, error)
+	// ServiceTags returns the tags of the tenants' services that have any.
+	ServiceTags(
+		ctx context.Context, s invoq.Scope, tenants []invoq.TenantID,
+	) (map[invoq.TenantID][]invoq.ServiceTags, error)
 	BillHistory(
 		ctx context.Context, s invoq.Scope, tenants []invoq.TenantID, after, until time.Time,
 	) (postgres.History, error)
@@ -129,6 +139,8 @@ type bench struct {
 	order
 	// account prices the period itself.
 	account *account
+	// tags are those of the tenant's services, where a rate asks for them.
+	tags tags
 	// past are the tenant's earlier bills, which may have to be corrected.
 	past []*issued
 	// err is why the bill cannot be made.
@@ -161,7 +173,10 @@ func (w *workshop) make(ctx context.Context, orders []order) ([]made, error) {
 	if err := w.lookBack(ctx, all); err != nil {
 		return nil, err
 	}
-	usage, err := w.db.SumSpans(ctx, w.scope, spansOf(all))
+	if err := w.readTags(ctx, all); err != nil {
+		return nil, err
+	}
+	book, err := w.db.SumBook(ctx, w.scope, spansOf(all), w.size)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +185,7 @@ func (w *workshop) make(ctx context.Context, orders []order) ([]made, error) {
 		out[i].err = all[i].err
 		if out[i].err == nil {
 			out[i].err = guard(func() (err error) {
-				out[i].Calculation, err = all[i].finish(&usage)
+				out[i].Calculation, err = all[i].finish(&book)
 				return err
 			})
 		}
@@ -226,6 +241,32 @@ func (w *workshop) lookBack(ctx context.Context, all []bench) error {
 	return nil
 }
 
+// readTags finds the tags of those whose prices ask for them.
+func (w *workshop) readTags(ctx context.Context, all []bench) error {
+	var ids []invoq.TenantID
+	for i := range all {
+		if all[i].err == nil && all[i].asksForTags() {
+			ids = append(ids, all[i].tenant.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := w.db.ServiceTags(ctx, w.scope, ids)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		all[i].tags = newTags(found[all[i].tenant.ID])
+	}
+	return nil
+}
+
+func (x *bench) asksForTags() bool {
+	return x.account.asksForTags() ||
+		slices.ContainsFunc(x.past, func(p *issued) bool { return p.right != nil && p.right.asksForTags() })
+}
+
 // spansOf returns all spans of usage that the orders need, in the order in which
 // finish takes them.
 func spansOf(all []bench) []postgres.Span {
@@ -244,28 +285,29 @@ func spansOf(all []bench) []postgres.Span {
 	return spans
 }
 
-// finish prices the order with the first of the usage and takes that away,
+// finish prices the order with the first of the sums and takes them away,
 // whatever comes of it.
-func (x *bench) finish(usage *[][]invoq.Usage) (Calculation, error) {
-	take := func(a *account) [][]invoq.Usage {
-		some := (*usage)[:len(a.spans)]
-		*usage = (*usage)[len(a.spans):]
+func (x *bench) finish(book *postgres.BookSums) (Calculation, error) {
+	take := func(a *account) [][]postgres.BookUsage {
+		some := book.Spans[:len(a.spans)]
+		book.Spans = book.Spans[len(a.spans):]
 		return some
 	}
 	used := take(x.account)
-	then := make([][][]invoq.Usage, len(x.past))
+	then := make([][][]postgres.BookUsage, len(x.past))
 	for i, p := range x.past {
 		if p.right != nil {
 			then[i] = take(p.right)
 		}
 	}
-	st, err := x.account.price(used)
+	st, err := x.account.price(used, x.tags)
 	if err != nil {
 		return Calculation{}, err
 	}
+	st.pinned.Head = book.Head
 	c := Calculation{Bill: x.bill(st), Unpriced: st.unpriced, Warnings: st.warnings}
 	for i, p := range x.past {
-		lines, err := p.corrections(then[i])
+		lines, err := p.corrections(then[i], x.tags)
 		if err != nil {
 			return Calculation{}, fmt.Errorf("correct bill %q: %w", p.bill.Number, err)
 		}
@@ -283,7 +325,7 @@ func (x *bench) bill(st statement) invoq.Bill {
 	b := invoq.Bill{
 		TenantID: x.tenant.ID, Period: x.period.Interval, Timezone: x.tenant.Timezone,
 		Currency: x.tenant.Currency, PlanID: last.PlanID, PlanVersion: last.PlanVersion, Parts: parts,
-		Status: invoq.BillDraft, Lines: st.lines, Total: st.total,
+		Status: invoq.BillDraft, Lines: st.lines, Total: st.total, Pinned: st.pinned,
 	}
 	for _, u := range st.unpriced {
 		b.Warnings = append(b.Warnings,

@@ -74,6 +74,30 @@ func (d *database) SumSpans(
 	return all, nil
 }
 
+func (d *database) SumBook(
+	ctx context.Context, s invoq.Scope, spans []postgres.Span, _ int64,
+) (postgres.BookSums, error) {
+	usage, err := d.SumSpans(ctx, s, spans)
+	sums := postgres.BookSums{Head: invoq.BookHead{Size: 1, Root: "root"}}
+	for _, us := range usage {
+		var all []postgres.BookUsage
+		for _, u := range us {
+			all = append(all, postgres.BookUsage{
+				Service: u.Service, Revision: u.Revision, Meter: invoq.Invocations, Quantity: u.Invocations,
+				GapSeconds: u.GapSeconds,
+			})
+		}
+		sums.Spans = append(sums.Spans, all)
+	}
+	return sums, err
+}
+
+func (d *database) ServiceTags(
+	context.Context, invoq.Scope, []invoq.TenantID,
+) (map[invoq.TenantID][]invoq.ServiceTags, error) {
+	return nil, nil
+}
+
 func (d *database) SumUsageByDay(
 	_ context.Context, _ invoq.Scope, f postgres.UsageFilter, zone *time.Location,
 ) ([]postgres.DayUsage, error) {

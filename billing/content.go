@@ -22,6 +22,7 @@ type content struct {
 	Lines    []invoq.BillLine `json:"lines"`
 	Total    invoq.Decimal    `json:"total"`
 	Warnings []string         `json:"warnings,omitempty"`
+	invoq.Pinned
 }
 
 // Canonical returns the canonical bytes of a bill, whose SHA-256 the bill shows.
@@ -29,6 +30,7 @@ func Canonical(b invoq.Bill) []byte {
 	c := content{
 		TenantID: b.TenantID, Period: b.Period, Timezone: b.Timezone, Currency: b.Currency,
 		Parts: b.Parts, Lines: b.Lines, Total: b.Total, Warnings: b.Warnings,
+		Pinned: b.Pinned,
 	}
 	if c.Lines == nil {
 		c.Lines = []invoq.BillLine{}

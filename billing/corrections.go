@@ -118,10 +118,10 @@ func markAll(lines []invoq.BillLine, parts []invoq.BillPart) {
 // corrections returns the lines that turn what was said of an issued bill into
 // what its usage comes to now: part by part, in order of time, each naming the
 // bill.
-func (x *issued) corrections(usage [][]invoq.Usage) ([]invoq.BillLine, error) {
+func (x *issued) corrections(book [][]postgres.BookUsage, t tags) ([]invoq.BillLine, error) {
 	var now []invoq.BillLine
 	if x.right != nil {
-		st, err := x.right.price(usage)
+		st, err := x.right.price(book, t.over(x.bill.Tags))
 		if err != nil {
 			return nil, err
 		}

@@ -23,21 +23,23 @@ type ExplainedLine struct {
 	Text []string
 	// Plan is the version that priced the line.
 	Plan invoq.Plan
-	// Windows are what the line's services used, by time, as it is stored now.
+	// Usage are the entries that the line was made of, summed by revision and day.
 	// A line that corrects another bill, and one that nobody used, has none.
-	Windows []LineWindow
+	Usage []LineUsage
 }
 
-// LineWindow is what one revision used of a line's meter between two instants
-// at which a price or a day in UTC may change.
-type LineWindow struct {
+// LineUsage is what the entries of one revision and a line's meter add up to
+// between two instants at which a price or a day in UTC may change.
+type LineUsage struct {
 	invoq.Interval
 	Namespace, Service, Revision string
 	Quantity                     invoq.Decimal
+	// Entries is how many there are, at positions from First to Last of the book.
+	Entries, First, Last int64
 }
 
 // Explain traces every line of a bill to the steps of its charge, the version
-// of its plan and the windows of usage that it was made of.
+// of its plan and the entries of the book that it was made of.
 func (o *Office) Explain(ctx context.Context, s invoq.Scope, id invoq.BillID) (Explained, error) {
 	b, err := o.db.FindBill(ctx, s, id)
 	if err != nil {
@@ -47,10 +49,8 @@ func (o *Office) Explain(ctx context.Context, s invoq.Scope, id invoq.BillID) (E
 	if err != nil {
 		return Explained{}, err
 	}
-	// Days are read as they are stored, so that what is shown can be found in the
-	// list of windows.
 	spans := within(b.Period, cutAtDays(x.bench.account.spans))
-	usage, err := o.db.SumSpans(ctx, invoq.Only(b.TenantID), spans)
+	book, err := o.db.SumBook(ctx, invoq.Only(b.TenantID), spans, b.Head.Size)
 	if err != nil {
 		return Explained{}, err
 	}
@@ -64,7 +64,7 @@ func (o *Office) Explain(ctx context.Context, s invoq.Scope, id invoq.BillID) (E
 		// What a correction is made of stands on the bill that it corrects, and in
 		// what that bill comes to now.
 		if line.Corrects == "" {
-			l.Windows = windowsOf(line, b, usage)
+			l.Usage = usageOf(line, b, spans, book.Spans)
 		}
 		out.Lines = append(out.Lines, l)
 	}
@@ -86,8 +86,7 @@ func (a agreement) planOfLine(
 	return parts[0].sheet.Plan(), nil
 }
 
-// cutAtDays cuts spans where days begin in UTC, so that each reads one stored
-// window of a day where it can.
+// cutAtDays cuts spans where days begin in UTC.
 func cutAtDays(spans []postgres.Span) []postgres.Span {
 	var all []postgres.Span
 	for _, s := range spans {
@@ -113,34 +112,53 @@ func within(period invoq.Interval, spans []postgres.Span) []postgres.Span {
 	})
 }
 
-// windowsOf returns what the line's services used of its meter in its month and
-// part.
-func windowsOf(l invoq.BillLine, b invoq.Bill, usage [][]invoq.Usage) []LineWindow {
+// usageOf returns what the line's services used of its meter in its month and
+// part, by day.
+func usageOf(
+	l invoq.BillLine, b invoq.Bill, spans []postgres.Span, book [][]postgres.BookUsage,
+) []LineUsage {
 	period, err := periodOf(b)
 	if err != nil {
 		return nil
 	}
-	// A line of a bill in parts has windows of its own part alone.
+	// A line of a bill in parts has entries of its own part alone.
 	if !l.Period.Start.IsZero() {
 		period.Interval = l.Period
 	}
-	var all []LineWindow
-	for _, us := range usage {
-		for i := range us {
-			u := &us[i]
-			if !period.Contains(u.Start) || u.Start.In(period.Zone).Format("2006-01") != l.Month ||
-				!slices.ContainsFunc(l.Inputs, func(in invoq.LineInput) bool {
-					return in.Namespace == u.Namespace && in.Service == u.Service
-				}) {
-				continue
-			}
-			if q := u.Of(l.Meter); !q.IsZero() {
-				all = append(all, LineWindow{
-					Interval: u.Interval, Namespace: u.Namespace, Service: u.Service, Revision: u.Revision,
-					Quantity: q,
-				})
+	var all []LineUsage
+	for i, us := range book {
+		at := spans[i].Interval
+		if !period.Contains(at.Start) || at.Start.In(period.Zone).Format("2006-01") != l.Month {
+			continue
+		}
+		for j := range us {
+			if u := &us[j]; u.Meter == l.Meter && !u.Quantity.IsZero() && madeOf(l, u) {
+				all = addUsage(all, at, u)
 			}
 		}
 	}
 	return all
+}
+
+// madeOf reports whether the line was made of what the service used.
+func madeOf(l invoq.BillLine, u *postgres.BookUsage) bool {
+	return slices.ContainsFunc(l.Inputs, func(in invoq.LineInput) bool {
+		return in.Namespace == u.Namespace && in.Service == u.Service
+	})
+}
+
+// addUsage counts a sum of entries in. Those of one revision and day may come
+// apart, by how they were charged.
+func addUsage(all []LineUsage, at invoq.Interval, u *postgres.BookUsage) []LineUsage {
+	if n := len(all) - 1; n >= 0 && same(all[n].Interval, at) && all[n].Namespace == u.Namespace &&
+		all[n].Service == u.Service && all[n].Revision == u.Revision {
+		x := &all[n]
+		x.Quantity, x.Entries = x.Quantity.Add(u.Quantity), x.Entries+u.Entries
+		x.First, x.Last = min(x.First, u.First), max(x.Last, u.Last)
+		return all
+	}
+	return append(all, LineUsage{
+		Interval: at, Namespace: u.Namespace, Service: u.Service, Revision: u.Revision, Quantity: u.Quantity,
+		Entries: u.Entries, First: u.First, Last: u.Last,
+	})
 }

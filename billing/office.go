@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"invoq"
+	"invoq/postgres"
 	"invoq/pricing"
 )
 
@@ -13,9 +14,8 @@ import (
 type OfficeDatabase interface {
 	Database
 	FindBill(ctx context.Context, s invoq.Scope, id invoq.BillID) (invoq.Bill, error)
-	// CountedUntil returns how far usage has been aggregated; zero before the first
-	// run.
-	CountedUntil(ctx context.Context) (time.Time, error)
+	// PostingState returns how far usage has come on its way into the book.
+	PostingState(ctx context.Context) (postgres.PostingState, error)
 	// FinalizeBill makes a draft final if its content is still the one with the
 	// hash, and gives it the next number.
 	FinalizeBill(
@@ -71,11 +71,11 @@ func (o *Office) Finalize(ctx context.Context, s invoq.Scope, id invoq.BillID) (
 	if b.Status == invoq.BillVoid {
 		return b, invoq.Errorf(invoq.KindConflict, "the bill is void and stays so")
 	}
-	until, err := o.db.CountedUntil(ctx)
+	state, err := o.db.PostingState(ctx)
 	if err != nil {
 		return b, err
 	}
-	if reason := stillOpen(b.Period.End, until, o.grace); reason != "" {
+	if reason := stillOpen(b.Period.End, state, o.grace); reason != "" {
 		return b, invoq.Errorf(invoq.KindConflict, "%s", reason)
 	}
 	// Computed once more: what is issued is what the usage comes to now, and a
@@ -84,7 +84,10 @@ func (o *Office) Finalize(ctx context.Context, s invoq.Scope, id invoq.BillID) (
 	if err != nil {
 		return b, err
 	}
-	if c.Bill.SHA256 != b.SHA256 {
+	// The book grows by entries of others all the time: what it says of this bill
+	// counts.
+	c.Bill.Head = b.Head
+	if hash(c.Bill) != b.SHA256 {
 		return b, invoq.Errorf(invoq.KindConflict,
 			"usage, prices or corrections have changed since the draft was made: it says %s, they come to %s; "+
 				"calculate it again", b.Total, c.Bill.Total)
@@ -93,16 +96,19 @@ func (o *Office) Finalize(ctx context.Context, s invoq.Scope, id invoq.BillID) (
 }
 
 // stillOpen says why a period that ended may still change, or nothing.
-func stillOpen(end, until time.Time, grace time.Duration) string {
-	if closed := end.Add(grace); until.Before(closed) {
-		counted := "not at all"
-		if !until.IsZero() {
-			counted = "until " + until.UTC().Format(time.RFC3339)
-		}
-		return fmt.Sprintf("the period is open: its usage is final once it is counted until %s, "+
-			"and it is counted %s", closed.UTC().Format(time.RFC3339), counted)
+func stillOpen(end time.Time, state postgres.PostingState, grace time.Duration) string {
+	if !state.Closed(grace).Before(end) {
+		return ""
 	}
-	return ""
+	said := func(t time.Time) string {
+		if t.IsZero() {
+			return "not at all"
+		}
+		return "until " + t.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("the period is open: its usage is final once it is in the book until %s and was "+
+		"counted until %s; it is in the book %s and was counted %s then", end.UTC().Format(time.RFC3339),
+		end.Add(grace).UTC().Format(time.RFC3339), said(state.Posted), said(state.Compared))
 }
 
 // Pay records that a final bill was paid, and by which payment.
@@ -174,8 +180,8 @@ type Recomputed struct {
 // Agrees reports whether both have the same bytes.
 func (r Recomputed) Agrees() bool { return r.Bill.SHA256 == r.Again.SHA256 }
 
-// Recompute computes a bill again from the stored usage and the versions of
-// plans that it names. Lines that correct other bills are taken as they are,
+// Recompute computes a bill again from what it names: the entries up to its
+// head, the versions of plans, and tags. Lines that correct other bills are taken as they are,
 // since those bills were not yet corrected then.
 func (o *Office) Recompute(ctx context.Context, s invoq.Scope, id invoq.BillID) (Recomputed, error) {
 	b, err := o.db.FindBill(ctx, s, id)
@@ -194,12 +200,12 @@ func (o *Office) Recompute(ctx context.Context, s invoq.Scope, id invoq.BillID) 
 	return Recomputed{Bill: b, Again: again, Corrections: lines}, err
 }
 
-// opened is a stored bill with its usage as it is known now.
+// opened is a stored bill with what it was made of.
 type opened struct {
 	office *Office
 	bill   invoq.Bill
 	bench  bench // by the versions that the bill names
-	usage  [][]invoq.Usage
+	book   postgres.BookSums
 	latest int64 // the bill's last re-rating; 0: none
 	// right are the parts by which it should be priced; nil: its own.
 	right []invoq.BillPart
@@ -224,7 +230,8 @@ func (o *Office) open(ctx context.Context, b invoq.Bill, parts []invoq.BillPart)
 	if x.bench.account, err = newAccount(t, period, pinned); err != nil {
 		return nil, err
 	}
-	if x.usage, err = o.db.SumSpans(ctx, invoq.Only(b.TenantID), x.bench.account.spans); err != nil {
+	x.book, err = o.db.SumBook(ctx, invoq.Only(b.TenantID), x.bench.account.spans, b.Head.Size)
+	if err != nil {
 		return nil, err
 	}
 	reratings, err := o.db.Reratings(ctx, invoq.Only(b.TenantID), b.ID)
@@ -242,10 +249,11 @@ func (o *Office) open(ctx context.Context, b invoq.Bill, parts []invoq.BillPart)
 
 // again returns the bill computed anew.
 func (x *opened) again() (invoq.Bill, error) {
-	st, err := x.bench.account.price(x.usage)
+	st, err := x.bench.account.price(x.book.Spans, newTags(x.bill.Tags))
 	if err != nil {
 		return invoq.Bill{}, err
 	}
+	st.pinned.Head = x.book.Head
 	b := x.bench.bill(st)
 	// The corrections on it are of other bills, as they were then.
 	for _, l := range x.bill.Lines {
@@ -284,9 +292,14 @@ func (x *opened) due(ctx context.Context) ([]invoq.BillLine, error) {
 			}
 		}
 	}
-	usage, err := o.db.SumSpans(ctx, invoq.Only(b.TenantID), past.right.spans)
+	w := workshop{db: o.db, scope: invoq.Only(b.TenantID)}
+	all := []bench{{order: x.bench.order, account: past.right}}
+	if err := w.readTags(ctx, all); err != nil {
+		return nil, err
+	}
+	book, err := o.db.SumBook(ctx, w.scope, past.right.spans, postgres.WholeBook)
 	if err != nil {
 		return nil, err
 	}
-	return past.corrections(usage)
+	return past.corrections(book.Spans, all[0].tags)
 }

@@ -13,6 +13,7 @@ import (
 
 	"invoq"
 	"invoq/billing"
+	"invoq/internal/booktest"
 	"invoq/internal/pgtest"
 	"invoq/postgres"
 )
@@ -67,12 +68,13 @@ func (d *desk) tenant(name, zone string) invoq.Tenant {
 	return t
 }
 
-// use stores invocations in the window that begins at an instant, and moves the
-// count on to the end of the year.
+// use stores invocations in the window that begins at an instant, moves the count
+// on to the end of the year, and posts what was counted to the book.
 func (d *desk) use(name, at string, invocations int64) {
 	d.t.Helper()
 	use(d.t, d.db, invoq.TenantName(name), at, invocations)
 	d.must(d.db.AggregatedUntil(d.t.Context(), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)))
+	booktest.Post(d.t, d.db)
 }
 
 // connect returns a connection as the database's owner.
@@ -226,11 +228,12 @@ func TestFinalizeRefuses(t *testing.T) {
 	d := openDesk(t)
 	ctx := t.Context()
 	d.tenant("acme", "UTC")
-	use(t, d.db, "acme", "2026-03-31T23:50:00Z", 300)
+	use(t, d.db, "acme", "2026-03-31T22:55:00Z", 300)
+	booktest.Post(t, d.db)
 	b := d.draft("acme", time.March)
 	_, err := d.office.Finalize(ctx, everyone, b.ID)
 	wantKind(t, err, invoq.KindConflict)
-	if !strings.Contains(err.Error(), "counted until 2026-03-31T23:55:00Z") {
+	if !strings.Contains(err.Error(), "it is in the book until 2026-03-31T23:00:00Z") {
 		t.Errorf("error %v", err)
 	}
 	// The last window of the month comes late, within the grace.
@@ -310,7 +313,7 @@ func TestLateUsageIsCorrectedOnce(t *testing.T) {
 	april = d.issue("acme", time.April)
 	wantLines(t, d.draft("acme", time.May), "total 0")
 	got, err := d.office.Recompute(t.Context(), everyone, march.ID)
-	if err != nil || got.Agrees() || len(got.Corrections) != 0 {
+	if err != nil || !got.Agrees() || len(got.Corrections) != 0 {
 		t.Errorf("March agrees %v, lacks %v: %v", got.Agrees(), got.Corrections, err)
 	}
 	got, err = d.office.Recompute(t.Context(), everyone, april.ID)

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"invoq"
+	"invoq/postgres"
 	"invoq/pricing"
 )
 
@@ -129,11 +130,11 @@ func TestMovingToAnEqualPlanChangesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			usage, err := db.SumSpans(t.Context(), invoq.Everyone(), a.spans)
+			book, err := db.SumBook(t.Context(), invoq.Everyone(), a.spans, postgres.WholeBook)
 			if err != nil {
 				t.Fatal(err)
 			}
-			st, err := a.price(usage)
+			st, err := a.price(book.Spans, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -249,7 +250,7 @@ func TestCanonicalBytes(t *testing.T) {
 		`"billable":"643","price":"0.01","list":"6.43","exact":"6.43","amount":"6.43","steps":[{"quantity":"643",` +
 		`"price":"0.01","amount":"6.43"}],"inputs":[{"service":"f","quantity":"743"}]}],"total":"6.43",` +
 		`"warnings":["1.5 pod-seconds were seen by no scrape; what was used in them and lost with the pod is not ` +
-		`counted"]}`
+		`counted"],"head":{"size":1,"root":"root"}}`
 	if diff := cmp.Diff(want, string(Canonical(one.Bill))); diff != "" {
 		t.Errorf("bytes (-want +got):\n%s", diff)
 	}

@@ -40,8 +40,10 @@ type RunDatabase interface {
 	workshopDatabase
 	// PlanBook returns all plans and whom they are assigned to.
 	PlanBook(ctx context.Context, s invoq.Scope) (postgres.PlanBook, error)
-	// CountedUntil returns how far usage has been aggregated.
-	CountedUntil(ctx context.Context) (time.Time, error)
+	// PostingState returns how far usage has come on its way into the book.
+	PostingState(ctx context.Context) (postgres.PostingState, error)
+	// SumEntries brings the stored sums of months up to the end of the book.
+	SumEntries(ctx context.Context) error
 	// UnfinishedBillRuns returns the ids of runs that go on, the oldest first.
 	UnfinishedBillRuns(ctx context.Context) ([]string, error)
 	FindBillRun(ctx context.Context, s invoq.Scope, id string) (postgres.BillRun, error)
@@ -132,8 +134,14 @@ func (r *Runner) draft(ctx context.Context, run postgres.BillRun) error {
 	if err != nil {
 		return err
 	}
+	// Only whoever needs it waits for it: sums that are behind are added up from
+	// entries, which is slower and says the same.
+	if err := r.db.SumEntries(ctx); err != nil {
+		return err
+	}
 	w := &workshop{
 		db: r.db, scope: invoq.Everyone(), agreement: agreement{newShelf(asOf(book, run.CreatedAt)), newSheets()},
+		size: run.Size,
 	}
 	// The first error ends the others: what they have not stored is left for the
 	// next who resumes.
@@ -227,13 +235,13 @@ func problemOf(err error) string {
 // finalize makes the run's drafts final, one batch after the other, so that
 // numbers follow the order of tenants however often the run was resumed.
 func (r *Runner) finalize(ctx context.Context, run postgres.BillRun) error {
-	until, err := r.db.CountedUntil(ctx)
+	state, err := r.db.PostingState(ctx)
 	if err != nil {
 		return err
 	}
 	for {
 		n, err := r.db.FinalizeBillRun(ctx, postgres.RunFinal{
-			Run: run.ID, Closed: until.Add(-r.cfg.Grace), At: r.now(), Limit: finalBatches * r.cfg.Batch,
+			Run: run.ID, Closed: state.Closed(r.cfg.Grace), At: r.now(), Limit: finalBatches * r.cfg.Batch,
 		})
 		if err != nil || n == 0 {
 			return err

@@ -20,10 +20,9 @@ import (
 // benchServices is how many services each tenant has.
 const benchServices = 10
 
-// benchFleet is a database with a March of many tenants in UTC, each of its
-// services in use every hour. Its days are stored, the sums of its hours; of the
-// hours themselves only those of the last day, since a whole month in UTC reads
-// none.
+// benchFleet is a database with a March of many tenants in UTC, each of whose
+// services has used something of every meter. The book's months are there as
+// stored sums, which is what a run reads; entries are not, but for the head.
 func benchFleet(tenants int) pgtest.Template {
 	name := fmt.Sprintf("bench %d", tenants)
 	return pgtest.Template{Name: name, Fill: func(ctx context.Context, url string) error {
@@ -46,11 +45,16 @@ func benchFleet(tenants int) pgtest.Template {
 		for _, sql := range []string{
 			fmt.Sprintf(`INSERT INTO tenants (id, name, currency, timezone)
 				SELECT gen_random_uuid(), 'tenant-' || i, 'USD', 'UTC' FROM generate_series(1, %d) i`, tenants),
-			fmt.Sprintf(`INSERT INTO services (id, tenant_id, name)
-				SELECT gen_random_uuid(), id, 'service-' || i FROM tenants, generate_series(1, %d) i`, benchServices),
-			`INSERT INTO revisions (id, tenant_id, service_id, name)
-			 SELECT gen_random_uuid(), tenant_id, id, name || '-00001' FROM services`,
-			benchWindows(86400, "2026-03-01Z"), benchWindows(3600, "2026-03-31Z"),
+			`INSERT INTO ledger_batches VALUES (0, 0, 1, decode(repeat('00', 32), 'hex'),
+				decode(repeat('00', 32), 'hex'), now())`,
+			`UPDATE ledger_summed SET until = 1`,
+			fmt.Sprintf(`INSERT INTO ledger_sums
+				SELECT t.id, '2026-03', 'UTC', '', 'service-' || i, 'service-' || i || '-00001', m.meter, '', '',
+					m.quantity * i, 0, 0, 0, 0, 744, 0, 0, 0, 0, 0
+				FROM tenants t, generate_series(1, %d) i, (VALUES ('invocations', 892800), ('duration_ms', 257184523.844),
+					('mb_ms', 33066666427.748), ('cpu_ms', 91851850.616), ('cold_starts', 2232), ('errors', 1488)
+				) AS m (meter, quantity)
+				ORDER BY 1, 5`, benchServices),
 			`INSERT INTO aggregation (until) VALUES ('2026-04-02')`,
 			`VACUUM ANALYZE`,
 		} {
@@ -60,18 +64,6 @@ func benchFleet(tenants int) pgtest.Template {
 		}
 		return nil
 	}}
-}
-
-// benchWindows inserts windows of a size from an instant to the month's end, in
-// order of time, as the aggregation leaves them.
-func benchWindows(seconds int, start string) string {
-	return fmt.Sprintf(`
-		INSERT INTO usage_aggregate
-		SELECT r.tenant_id, r.id, %[1]d, w, 1200 * %[1]d / 3600 + extract(hour FROM w), 345678.123456 * %[1]d / 3600,
-			44444444.123456 * %[1]d / 3600, 123456.789, 3, 2, '{5,10,25,50,100,250,500,1000}',
-			'{10,20,30,40,50,60,70,80}', 128.5, 0, 0, 0
-		FROM generate_series(timestamptz '%[2]s', '2026-03-31T23:00Z', interval '%[1]d seconds') w, revisions r`,
-		seconds, start)
 }
 
 // BenchmarkRun makes the drafts of all tenants for a month. INVOQ_BENCH_TENANTS

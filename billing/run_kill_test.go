@@ -48,7 +48,7 @@ func TestRunSurvivesKills(t *testing.T) {
 		kills = n
 	}
 	tenants := max(400, 60*kills) // So that every kill finds a run.
-	fleet := billedFleet("kill", size{tenants, 2})
+	fleet := billedFleet("kill", size{tenants: tenants, services: 2, every: 101})
 	calm, stormy := pgtest.URL(t, fleet), pgtest.URL(t, fleet)
 	if err := runner(openFrom(t, calm), killBatch).Resume(t.Context()); err != nil {
 		t.Fatal(err)

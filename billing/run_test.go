@@ -1,17 +1,19 @@
 package billing_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"invoq"
 	"invoq/billing"
+	"invoq/internal/booktest"
 	"invoq/internal/pgtest"
 	"invoq/postgres"
 )
@@ -73,16 +75,20 @@ func billedFleet(name string, n size) pgtest.Template {
 				return err
 			}
 		}
+		if err := booktest.Fill(ctx, db); err != nil {
+			return err
+		}
 		_, err = db.CreateBillRun(ctx, postgres.BillRun{Month: "2026-03", Finalize: true, CreatedBy: "test"},
 			func(pgx.Tx, postgres.BillRun) error { return nil })
 		return err
 	}}
 }
 
-// size is how many tenants there are, and how many services each has.
-type size struct{ tenants, services int }
+// size is how many tenants there are, how many services each has, and after how
+// many hours each is used again; 0: 31.
+type size struct{ tenants, services, every int }
 
-// fillBilled inserts tenants in two zones and usage in every seventh hour, with
+// fillBilled inserts tenants in two zones and usage every few hours, with
 // the days that are its sums.
 func fillBilled(ctx context.Context, conn *pgx.Conn, n size) error {
 	for _, sql := range []string{
@@ -96,10 +102,11 @@ func fillBilled(ctx context.Context, conn *pgx.Conn, n size) error {
 			FROM tenants t, generate_series(1, %d) i`, n.services),
 		`INSERT INTO revisions (id, tenant_id, service_id, name)
 		 SELECT md5(id || 'r')::uuid, tenant_id, id, name || '-00001' FROM services`,
-		`INSERT INTO usage_aggregate
+		fmt.Sprintf(`INSERT INTO usage_aggregate
 		 SELECT r.tenant_id, r.id, 3600, w, 1200 + extract(hour FROM w), 345678.123456, 44444444.123456,
 			123456.789, 3, 2, '{}', '{}', 128.5, 0, 0, 0
-		 FROM generate_series(timestamptz '2026-02-28Z', '2026-03-31T23:00Z', interval '7 hours') w, revisions r`,
+		 FROM generate_series(timestamptz '2026-02-28Z', '2026-03-31T23:00Z', interval '%d hours') w, revisions r`,
+			cmp.Or(n.every, 31)),
 		`INSERT INTO usage_aggregate
 		 SELECT tenant_id, revision_id, 86400, date_bin('1 day', window_start, 'epoch'), sum(invocations),
 			sum(duration_ms), sum(mb_ms), sum(cpu_ms), sum(cold_starts), sum(errors), '{}', '{}', 128.5, 0, 0, 0
@@ -149,7 +156,7 @@ func dump(t testing.TB, url string) string {
 // A run bills everybody whose bill can be made, parks the others and says why,
 // numbers the bills without gaps, and makes the bill that is made for one alone.
 func TestRun(t *testing.T) {
-	db := openFrom(t, pgtest.URL(t, billedFleet("run", size{60, 2})))
+	db := openFrom(t, pgtest.URL(t, billedFleet("run", size{tenants: 60, services: 2})))
 	ids, err := db.UnfinishedBillRuns(t.Context())
 	if err != nil || len(ids) != 1 {
 		t.Fatalf("runs %v: %v", ids, err)
@@ -181,7 +188,7 @@ func TestRun(t *testing.T) {
 		`tenant-3: no active plan in JPY prices tenant "tenant-3": create one, or assign one to the tenant`,
 		`tenant-5: time zone "Nowhere/None" is not an IANA name such as Europe/Berlin`,
 	}
-	if diff := cmp.Diff(want, problems); diff != "" {
+	if diff := gocmp.Diff(want, problems); diff != "" {
 		t.Errorf("parked (-want +got):\n%s", diff)
 	}
 	bills, err := db.ListBills(t.Context(), invoq.Everyone(), postgres.BillFilter{}, invoq.Page{Limit: 1000})
@@ -192,7 +199,7 @@ func TestRun(t *testing.T) {
 	for _, b := range bills {
 		numbers[b.Number] = true
 		if b.TenantID == single.Bill.TenantID {
-			if diff := cmp.Diff(string(billing.Canonical(single.Bill)), string(billing.Canonical(b))); diff != "" {
+			if diff := gocmp.Diff(string(billing.Canonical(single.Bill)), string(billing.Canonical(b))); diff != "" {
 				t.Errorf("made alone and made in a run (-alone +run):\n%s", diff)
 			}
 		}
@@ -209,7 +216,7 @@ func TestRun(t *testing.T) {
 
 // What is issued stays: a run over it keeps it.
 func TestRunKeepsWhatIsIssued(t *testing.T) {
-	url := pgtest.URL(t, billedFleet("run", size{60, 2}))
+	url := pgtest.URL(t, billedFleet("run", size{tenants: 60, services: 2}))
 	db := openFrom(t, url)
 	if err := runner(db, 50).Resume(t.Context()); err != nil {
 		t.Fatal(err)
@@ -228,14 +235,14 @@ func TestRunKeepsWhatIsIssued(t *testing.T) {
 		t.Errorf("run %+v: %v", run, err)
 	}
 	bills := func(s string) string { return s[:strings.Index(s, `{"state"`)+1] }
-	if diff := cmp.Diff(bills(before), bills(dump(t, url))); diff != "" {
+	if diff := gocmp.Diff(bills(before), bills(dump(t, url))); diff != "" {
 		t.Errorf("bills changed:\n%s", diff)
 	}
 }
 
 // While one server leads a run, another one leaves it alone.
 func TestRunHasOneLeader(t *testing.T) {
-	db := openFrom(t, pgtest.URL(t, billedFleet("run", size{60, 2})))
+	db := openFrom(t, pgtest.URL(t, billedFleet("run", size{tenants: 60, services: 2})))
 	ids, err := db.UnfinishedBillRuns(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -263,7 +270,7 @@ func TestRunHasOneLeader(t *testing.T) {
 
 // A period that is still counted is billed as a draft and not final.
 func TestRunLeavesOpenMonthsOpen(t *testing.T) {
-	url := pgtest.URL(t, billedFleet("run", size{60, 2}))
+	url := pgtest.URL(t, billedFleet("run", size{tenants: 60, services: 2}))
 	db := openFrom(t, url)
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -271,7 +278,7 @@ func TestRunLeavesOpenMonthsOpen(t *testing.T) {
 	}
 	defer conn.Close(context.Background())
 	// Berlin's March is over and its grace too, that of UTC is not.
-	if _, err := conn.Exec(t.Context(), `UPDATE aggregation SET until = '2026-04-01T00:30:00Z'`); err != nil {
+	if _, err := conn.Exec(t.Context(), `UPDATE ledger_windows SET counted = '2026-04-01T00:30:00Z'`); err != nil {
 		t.Fatal(err)
 	}
 	if err := runner(db, 50).Resume(t.Context()); err != nil {
@@ -285,7 +292,7 @@ func TestRunLeavesOpenMonthsOpen(t *testing.T) {
 	for _, b := range all {
 		got[b.Timezone+" "+string(b.Status)]++
 	}
-	if diff := cmp.Diff(map[string]int{"Europe/Berlin final": 27, "UTC draft": 30}, got); diff != "" {
+	if diff := gocmp.Diff(map[string]int{"Europe/Berlin final": 27, "UTC draft": 30}, got); diff != "" {
 		t.Errorf("bills (-want +got):\n%s", diff)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"invoq"
+	"invoq/postgres"
 	"invoq/pricing"
 )
 
@@ -67,10 +68,14 @@ func (b *Biller) pastUsage(
 	if err != nil {
 		return nil, err
 	}
-	usage, err := b.db.SumSpans(ctx, invoq.Only(q.Tenant.ID), a.spans)
+	w := workshop{db: b.db, scope: invoq.Only(q.Tenant.ID)}
+	all := []bench{{order: order{tenant: q.Tenant, period: p}, account: a}}
+	if err := w.readTags(ctx, all); err != nil {
+		return nil, err
+	}
+	book, err := b.db.SumBook(ctx, w.scope, a.spans, postgres.WholeBook)
 	if err != nil {
 		return nil, err
 	}
-	items, _ := a.items(usage)
-	return items, nil
+	return a.bookItems(book.Spans, all[0].tags), nil
 }

@@ -8,57 +8,62 @@ import (
 
 	"invoq"
 	"invoq/billing"
+	"invoq/internal/booktest"
 	"invoq/internal/pgtest"
 	"invoq/postgres"
 	"invoq/pricing"
 )
 
-// Every hour of a year is on exactly one monthly bill, whatever the tenant's
-// zone: none twice east of Greenwich, no last day lost west of it.
-func TestEveryHourIsBilledOnce(t *testing.T) {
+// Every five minutes around the ends of a year's months are on exactly one
+// monthly bill, whatever the tenant's zone: none twice east of Greenwich, none
+// lost west of it, and no part of an hour where days begin within hours in UTC.
+func TestEveryMinuteIsBilledOnce(t *testing.T) {
 	d := openDesk(t)
 	zones := []string{
 		"UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "Australia/Lord_Howe",
 		"Pacific/Chatham", "America/Sao_Paulo", "Europe/Berlin", "America/St_Johns",
 	}
-	days := invoq.Interval{
-		Start: time.Date(2025, 12, 30, 0, 0, 0, 0, time.UTC), End: time.Date(2027, 1, 3, 0, 0, 0, 0, time.UTC),
-	}
 	for _, zone := range zones {
-		tenant := d.tenant(zone, zone)
-		rows := d.everyHour(tenant, days)
-		loc, err := tenant.Location()
+		d.aroundMonths(d.tenant(zone, zone))
+	}
+	d.must(d.db.AggregatedUntil(t.Context(), time.Date(2027, 1, 3, 0, 0, 0, 0, time.UTC)))
+	booktest.Post(t, d.db)
+	for _, zone := range zones {
+		loc, err := time.LoadLocation(zone)
 		d.must(err)
-		var billed invoq.Decimal
 		for m := time.January; m <= time.December; m++ {
 			c, err := d.biller.Preview(t.Context(), everyone, zone, pricing.NewMonth(2026, m, loc).Interval)
 			d.must(err)
-			billed = billed.Add(c.Bill.Lines[0].Quantity)
-		}
-		if want := invoq.NewDecimal(365*24*12, 0); !billed.Equal(want) {
-			t.Errorf("%s: %s five-minute windows of %s are billed, of %d rows", zone, billed, want, rows)
+			// An hour after the month began, an hour before it ended.
+			if got := c.Bill.Lines[0].Quantity; !got.Equal(invoq.NewDecimal(24, 0)) {
+				t.Errorf("%s in %s: %s five-minute windows are billed", m, zone, got)
+			}
 		}
 	}
 }
 
-// everyHour stores one invocation in every five minutes of the time, with the
-// hours and days that are their sums, and returns how many rows that are.
-func (d *desk) everyHour(t invoq.Tenant, days invoq.Interval) (n int64) {
+// aroundMonths stores one invocation in every five minutes within an hour of
+// where the tenant's months of the year begin and end.
+func (d *desk) aroundMonths(t invoq.Tenant) {
 	d.t.Helper()
-	use(d.t, d.db, t.Name, days.Start.Format(time.RFC3339), 1)
-	conn := d.connect()
-	for _, seconds := range []int{300, 3600, 86400} {
-		tag, err := conn.Exec(d.t.Context(), `
-			INSERT INTO usage_aggregate
-			SELECT r.tenant_id, r.id, $2, w, $2 / 300, 0, 0, 0, 0, 0, '{}', '{}', 0, 0, 0, 0
-			FROM revisions r, generate_series($3::timestamptz, $4, make_interval(secs => $2)) w
-			WHERE r.tenant_id = $1::uuid AND w < $4
-			ON CONFLICT (tenant_id, window_seconds, window_start, revision_id) DO UPDATE
-			SET invocations = excluded.invocations`, string(t.ID), seconds, days.Start, days.End)
-		d.must(err)
-		n += tag.RowsAffected()
+	zone, err := t.Location()
+	d.must(err)
+	for m := time.January; m <= time.December+1; m++ {
+		start := pricing.NewMonth(2026, m, zone).Start
+		w := postgres.Windows{
+			Interval: invoq.Interval{Start: start.Add(-time.Hour).UTC(), End: start.Add(time.Hour).UTC()},
+			Tenants:  []invoq.TenantName{t.Name},
+			Watched:  map[invoq.TenantName]time.Time{t.Name: start.AddDate(-1, 0, 0)},
+		}
+		for at := w.Interval.Start; at.Before(w.Interval.End); at = at.Add(5 * time.Minute) {
+			w.Rows = append(w.Rows, invoq.Usage{
+				Interval: invoq.Interval{Start: at, End: at.Add(5 * time.Minute)},
+				Tenant:   t.Name, Service: "waiter", Revision: "waiter-00001",
+				Quantities: invoq.Quantities{Invocations: invoq.NewDecimal(1, 0)},
+			})
+		}
+		d.must(d.db.StoreWindows(d.t.Context(), w))
 	}
-	return n
 }
 
 // Quantities beyond what a machine integer holds are billed to the last unit.
@@ -74,7 +79,7 @@ func TestLargeAmountsAreExact(t *testing.T) {
 
 // A tenant with more services than any page has is billed for each of them.
 func TestManyServicesAreAllBilled(t *testing.T) {
-	db := openFrom(t, pgtest.URL(t, billedFleet("wide", size{1, 1100})))
+	db := openFrom(t, pgtest.URL(t, billedFleet("wide", size{tenants: 1, services: 1100, every: 300})))
 	if err := runner(db, 10).Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -89,10 +94,10 @@ func TestManyServicesAreAllBilled(t *testing.T) {
 	}
 }
 
-// Every line of a bill in parts, by the clock, adds up from the windows that it
+// Every line of a bill in parts, by the clock, adds up from the entries that it
 // names; and the tenant's page said the same before the month was over.
 func TestTraceAddsUp(t *testing.T) {
-	db := openFrom(t, pgtest.URL(t, billedFleet("run", size{60, 2})))
+	db := openFrom(t, pgtest.URL(t, billedFleet("run", size{tenants: 60, services: 2})))
 	c, err := billing.New(db).Calculate(t.Context(), everyone, "tenant-17", march())
 	if err != nil {
 		t.Fatal(err)
@@ -105,12 +110,12 @@ func TestTraceAddsUp(t *testing.T) {
 	plans := map[string]bool{}
 	for _, l := range trace.Lines {
 		var sum invoq.Decimal
-		for _, w := range l.Windows {
-			sum = sum.Add(w.Quantity)
+		for _, u := range l.Usage {
+			sum = sum.Add(u.Quantity)
 		}
-		if !sum.Equal(l.Line.Quantity) || len(l.Windows) < 20 || len(l.Text) < 2 {
-			t.Errorf("line %s of %s: %d windows add up to %s, the quantity is %s",
-				l.Line.Rate, l.Line.Period, len(l.Windows), sum, l.Line.Quantity)
+		if !sum.Equal(l.Line.Quantity) || len(l.Usage) < 10 || len(l.Text) < 2 {
+			t.Errorf("line %s of %s: the entries of %d days add up to %s, the quantity is %s",
+				l.Line.Rate, l.Line.Period, len(l.Usage), sum, l.Line.Quantity)
 		}
 		plans[l.Plan.Name] = true
 	}

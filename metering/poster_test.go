@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"invoq"
+	"invoq/billing"
 	"invoq/internal/pgtest"
 	"invoq/ledger"
 	"invoq/metering"
@@ -48,7 +49,8 @@ func newDesk(t *testing.T) *desk {
 		}
 	})
 	writer := ledger.NewWriter(book, log, metrics.NewSet())
-	return &desk{t, db, writer, metering.NewPoster(db, writer, 2*time.Hour, log, metrics.NewSet())}
+	return &desk{t, db, writer, metering.NewPoster(db, billing.NewCutter(db), writer,
+		metering.PosterConfig{Settle: 2 * time.Hour, Lateness: 2 * time.Hour}, log, metrics.NewSet())}
 }
 
 // count stores the windows of one hour anew: invocations of each revision.

@@ -20,7 +20,10 @@ type BillRun struct {
 	// Finalize: the drafts become final bills, in the order of tenants' ids.
 	Finalize bool
 	// Tenants are how many there were when the run was asked for.
-	Tenants   int
+	Tenants int
+	// Size is that of the book up to which all bills of the run are computed: as
+	// it was when the run was asked for.
+	Size      int64
 	CreatedAt time.Time
 	CreatedBy string
 	// FinishedAt is zero while the run goes on.
@@ -49,7 +52,7 @@ type ParkedTenant struct {
 }
 
 const runColumns = `
-	r.id::text, r.month, r.finalize, r.tenants, r.created_at, r.created_by, r.finished_at, n.drafted, n.final,
+	r.id::text, r.month, r.finalize, r.tenants, r.head_size, r.created_at, r.created_by, r.finished_at, n.drafted, n.final,
 	n.kept, n.parked`
 
 // runCounts counts what is done of the run r.
@@ -67,7 +70,7 @@ const runCounts = `
 func scanRun(row pgx.CollectableRow) (BillRun, error) {
 	var r BillRun
 	var finished *time.Time
-	err := row.Scan(&r.ID, &r.Month, &r.Finalize, &r.Tenants, &r.CreatedAt, &r.CreatedBy, &finished,
+	err := row.Scan(&r.ID, &r.Month, &r.Finalize, &r.Tenants, &r.Size, &r.CreatedAt, &r.CreatedBy, &finished,
 		&r.Drafted, &r.Final, &r.Kept, &r.Parked)
 	r.CreatedAt, r.FinishedAt = r.CreatedAt.UTC(), orZero(finished)
 	return r, err
@@ -81,19 +84,22 @@ func (db *DB) CreateBillRun(
 ) (BillRun, error) {
 	asked := r
 	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {
+		size, _, err := tail(ctx, tx)
+		if err != nil {
+			return err
+		}
 		rows, _ := tx.Query(ctx, `
 			WITH r AS (
-				INSERT INTO bill_runs (id, month, finalize, tenants, created_by)
-				SELECT @id, @month, @finalize, count(*), @by
+				INSERT INTO bill_runs (id, month, finalize, tenants, head_size, created_by)
+				SELECT @id, @month, @finalize, count(*), @size, @by
 				FROM tenants
 				ON CONFLICT (month) WHERE finished_at IS NULL DO NOTHING
 				RETURNING *
 			)
 			SELECT `+runColumns+`
 			FROM r`+runCounts, pgx.NamedArgs{
-			"id": newID(), "month": r.Month, "finalize": r.Finalize, "by": r.CreatedBy,
+			"id": newID(), "month": r.Month, "finalize": r.Finalize, "size": size, "by": r.CreatedBy,
 		})
-		var err error
 		if r, err = pgx.CollectExactlyOneRow(rows, scanRun); err == nil {
 			return also(tx, r)
 		}

@@ -13,18 +13,18 @@ import (
 
 const billColumns = `
 	id::text, coalesce(number, ''), tenant_id::text, period_start, period_end, timezone, currency,
-	plan_id::text, plan_version, parts, status, total_amount, line_items, warnings, sha256, created_at,
-	finalized_at, paid_at, payment, voided_at, void_reason`
+	plan_id::text, plan_version, parts, status, total_amount, line_items, warnings, head_size, head_root,
+	catalogue, tags, sha256, created_at, finalized_at, paid_at, payment, voided_at, void_reason`
 
 // scanBill reads a row of billColumns. Lines are JSON whose decimals are strings,
 // so that no digit is lost on the way.
 func scanBill(row pgx.CollectableRow) (invoq.Bill, error) {
 	var b invoq.Bill
-	var lines, parts, warnings []byte
+	var lines, parts, warnings, tags []byte
 	var finalized, paid, voided *time.Time
 	err := row.Scan(&b.ID, &b.Number, &b.TenantID, &b.Period.Start, &b.Period.End, &b.Timezone, &b.Currency,
-		&b.PlanID, &b.PlanVersion, &parts, &b.Status, &b.Total, &lines, &warnings, &b.SHA256, &b.CreatedAt,
-		&finalized, &paid, &b.Payment, &voided, &b.VoidReason)
+		&b.PlanID, &b.PlanVersion, &parts, &b.Status, &b.Total, &lines, &warnings, &b.Head.Size, &b.Head.Root,
+		&b.Catalogue, &tags, &b.SHA256, &b.CreatedAt, &finalized, &paid, &b.Payment, &voided, &b.VoidReason)
 	if err != nil {
 		return b, err
 	}
@@ -35,7 +35,7 @@ func scanBill(row pgx.CollectableRow) (invoq.Bill, error) {
 		name string
 		from []byte
 		to   any
-	}{{"lines", lines, &b.Lines}, {"parts", parts, &b.Parts}, {"warnings", warnings, &b.Warnings}} {
+	}{{"lines", lines, &b.Lines}, {"parts", parts, &b.Parts}, {"warnings", warnings, &b.Warnings}, {"tags", tags, &b.Tags}} {
 		if err := json.Unmarshal(part.from, part.to); err != nil {
 			return b, fmt.Errorf("read %s of bill %q: %w", part.name, b.ID, err)
 		}
@@ -46,6 +46,9 @@ func scanBill(row pgx.CollectableRow) (invoq.Bill, error) {
 	}
 	if len(b.Parts) == 0 {
 		b.Parts = nil
+	}
+	if len(b.Tags) == 0 {
+		b.Tags = nil
 	}
 	return b, nil
 }
@@ -90,7 +93,7 @@ func putDrafts(ctx context.Context, tx pgx.Tx, bills []invoq.Bill) (map[invoq.Te
 	rows, _ := tx.Query(ctx, `
 		INSERT INTO bills AS b (
 			id, tenant_id, period_start, period_end, timezone, currency, plan_id, plan_version, status,
-			total_amount, line_items, parts, warnings, sha256, corrects)
+			total_amount, line_items, parts, warnings, head_size, head_root, catalogue, tags, sha256, corrects)
 		SELECT md5(concat_ws(' ', d.tenant_id, extract(epoch FROM d.period_start),
 				extract(epoch FROM d.period_end), (
 				SELECT count(*)
@@ -98,16 +101,20 @@ func putDrafts(ctx context.Context, tx pgx.Tx, bills []invoq.Bill) (map[invoq.Te
 				WHERE v.tenant_id = d.tenant_id AND v.period_end = d.period_end
 					AND v.period_start = d.period_start AND v.status = 'void')))::uuid,
 			d.tenant_id, d.period_start, d.period_end, d.timezone, d.currency, d.plan_id, d.plan_version,
-			'draft', d.total::numeric, d.lines, d.parts, d.warnings, d.sha256, d.corrects::uuid[]
+			'draft', d.total::numeric, d.lines, d.parts, d.warnings, d.head_size,
+			d.head_root, d.catalogue, d.tags, d.sha256, d.corrects::uuid[]
 		FROM unnest(@tenants::uuid[], @starts::timestamptz[], @ends::timestamptz[], @timezones::text[],
 				@currencies::text[], @plans::uuid[], @versions::integer[], @totals::text[], @lines::jsonb[],
-				@parts::jsonb[], @warnings::jsonb[], @hashes::text[], @corrects::text[])
+				@parts::jsonb[], @warnings::jsonb[], @sizes::bigint[], @roots::text[], @catalogues::bigint[],
+				@tags::jsonb[], @hashes::text[], @corrects::text[])
 			AS d (tenant_id, period_start, period_end, timezone, currency, plan_id, plan_version, total, lines,
-				parts, warnings, sha256, corrects)
+				parts, warnings, head_size, head_root, catalogue, tags, sha256, corrects)
 		ON CONFLICT (tenant_id, period_start, period_end) WHERE status <> 'void' DO UPDATE
 		SET timezone = excluded.timezone, currency = excluded.currency, plan_id = excluded.plan_id,
 			plan_version = excluded.plan_version, total_amount = excluded.total_amount,
 			line_items = excluded.line_items, parts = excluded.parts, warnings = excluded.warnings,
+			head_size = excluded.head_size, head_root = excluded.head_root,
+			catalogue = excluded.catalogue, tags = excluded.tags,
 			sha256 = excluded.sha256, corrects = excluded.corrects
 		WHERE b.status = 'draft'
 		RETURNING id::text, tenant_id::text`, args)
@@ -127,10 +134,12 @@ func draftArgs(bills []invoq.Bill) (pgx.NamedArgs, error) {
 	add := func(name, value string) { columns[name] = append(columns[name], value) }
 	var starts, ends []time.Time
 	var versions []int
+	var sizes, catalogues []int64
 	for i := range bills {
 		b := &bills[i]
 		for name, v := range map[string]any{
 			"lines": orEmpty(b.Lines), "parts": orEmpty(b.Parts), "warnings": orEmpty(b.Warnings),
+			"tags": orEmpty(b.Tags),
 		} {
 			j, err := json.Marshal(v)
 			if err != nil {
@@ -144,11 +153,15 @@ func draftArgs(bills []invoq.Bill) (pgx.NamedArgs, error) {
 		add("plans", string(b.PlanID))
 		add("totals", b.Total.String())
 		add("hashes", b.SHA256)
+		add("roots", b.Head.Root)
+		sizes, catalogues = append(sizes, b.Head.Size), append(catalogues, b.Catalogue)
 		add("corrects", correctedBy(b.Lines))
 		starts, ends = append(starts, b.Period.Start), append(ends, b.Period.End)
 		versions = append(versions, b.PlanVersion)
 	}
-	args := pgx.NamedArgs{"starts": starts, "ends": ends, "versions": versions}
+	args := pgx.NamedArgs{
+		"starts": starts, "ends": ends, "versions": versions, "sizes": sizes, "catalogues": catalogues,
+	}
 	for name, values := range columns {
 		args[name] = values
 	}

@@ -182,7 +182,15 @@ func migrateJobs(ctx context.Context, pool *pgxpool.Pool) error {
 
 // in runs fn in a transaction that sees the rows in scope and no others.
 func (db *DB) in(ctx context.Context, s invoq.Scope, fn func(pgx.Tx) error) error {
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+	return db.inAt(ctx, s, pgx.ReadCommitted, fn)
+}
+
+// inAt is in at a level of isolation.
+func (db *DB) inAt(
+	ctx context.Context, s invoq.Scope, level pgx.TxIsoLevel, fn func(pgx.Tx) error,
+) error {
+	options := pgx.TxOptions{IsoLevel: level}
+	err := pgx.BeginTxFunc(ctx, db.pool, options, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT set_config('invoq.scope', $1, true)", s.String()); err != nil {
 			return fmt.Errorf("set scope: %w", err)
 		}

@@ -95,3 +95,27 @@ func (db *DB) ListRevisions(
 	})
 	return all, wrap(err, "list revisions of service %q", service)
 }
+
+// ServiceTags returns the tags of the tenants' services that have any, by
+// namespace and name.
+func (db *DB) ServiceTags(
+	ctx context.Context, s invoq.Scope, tenants []invoq.TenantID,
+) (map[invoq.TenantID][]invoq.ServiceTags, error) {
+	all := map[invoq.TenantID][]invoq.ServiceTags{}
+	err := db.in(ctx, s, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, `
+			SELECT tenant_id::text, namespace, name, tags
+			FROM services
+			WHERE tenant_id = ANY ($1::uuid[]) AND tags <> '{}'
+			ORDER BY tenant_id, namespace, name`, texts(tenants))
+		var id invoq.TenantID
+		var t invoq.ServiceTags
+		_, err := pgx.ForEachRow(rows, []any{&id, &t.Namespace, &t.Service, &t.Tags}, func() error {
+			all[id] = append(all[id], t)
+			t.Tags = nil // The next row gets a map of its own.
+			return nil
+		})
+		return err
+	})
+	return all, wrap(err, "read tags of services of %d tenants", len(tenants))
+}

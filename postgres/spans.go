@@ -10,13 +10,6 @@ import (
 	"invoq"
 )
 
-// Span is a stretch of one tenant's usage to be summed as one.
-type Span struct {
-	Tenant invoq.TenantID
-	// Interval is of whole five-minute windows.
-	Interval invoq.Interval
-}
-
 // SumSpans returns the usage of each span, in the order of the spans: a row for
 // each revision that used something, with its service's tags, by namespace,
 // service and revision. It is one query, however many tenants there are: it

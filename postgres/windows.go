@@ -41,6 +41,7 @@ func (db *DB) StoreWindows(ctx context.Context, w Windows) error {
 			{"sum hours", w.sumUp(invoq.Window5m, invoq.Window1h)},
 			{"wait for days", takeDays},
 			{"sum days", w.sumUp(invoq.Window1h, invoq.Window1d)},
+			{"note the recount", w.noteRecount},
 		} {
 			if err := step.run(ctx, tx); err != nil {
 				return fmt.Errorf("%s: %w", step.name, err)
@@ -49,6 +50,15 @@ func (db *DB) StoreWindows(ctx context.Context, w Windows) error {
 		return nil
 	})
 	return wrap(err, "store windows %s", w.Interval)
+}
+
+// noteRecount has hours compared with the book again that were posted before.
+func (w Windows) noteRecount(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE ledger_windows
+		SET recounted = least(recounted, $1), recounts = recounts + 1
+		WHERE until > $1`, w.Interval.Start)
+	return err
 }
 
 var stageColumns = []string{

@@ -119,6 +119,17 @@ func (s *Sheet) match(source *Source, m invoq.Meter) int {
 	return len(s.rates)
 }
 
+// Covers reports whether a rate of the plan prices the source's usage of the
+// meter.
+func (s *Sheet) Covers(source *Source, m invoq.Meter) bool {
+	return s.match(source, m) < len(s.rates)
+}
+
+// AsksForTags reports whether a rate of the plan chooses sources by their tags.
+func (s *Sheet) AsksForTags() bool {
+	return slices.ContainsFunc(s.rates, func(r rate) bool { return len(r.Where.Tags) > 0 })
+}
+
 // selects reports whether all conditions of the selector hold.
 func selects(w invoq.Selector, source *Source) bool {
 	if len(w.Services) > 0 && !slices.Contains(w.Services, source.Service) {

@@ -173,3 +173,20 @@ func timeOfDay(billable []invoq.Decimal, r *rate) []invoq.LineStep {
 	}
 	return steps
 }
+
+// MinutesPastTheHour returns at which minutes of an hour, by the wall clock, a
+// price of the plan may change other than at the hour itself; each once.
+func MinutesPastTheHour(p invoq.Plan) []int {
+	var all []int
+	for _, r := range p.Rates {
+		for _, w := range r.Windows {
+			for _, at := range []string{w.From, w.To} {
+				if minute, err := minuteOf(at); err == nil && minute%60 != 0 {
+					all = append(all, minute%60)
+				}
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

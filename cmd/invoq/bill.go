@@ -108,7 +108,7 @@ func (c *billRunCmd) follow(ctx context.Context, std stdio, run billRun) (billRu
 type billExplainCmd struct {
 	serverFlags
 	Bill    string `arg:"" help:"The bill's id or number."`
-	Windows bool   `help:"List the windows of usage behind each line, too."`
+	Entries bool   `help:"List the entries of the book behind each line, too, by day."`
 }
 
 // Help shows how the command is used.
@@ -116,7 +116,7 @@ func (c *billExplainCmd) Help() string {
 	return `Each line is traced to the steps of its charge, the version of the plan and what services used.
 
   invoq bill explain INV-00000042
-  invoq bill explain INV-00000042 --windows`
+  invoq bill explain INV-00000042 --entries`
 }
 
 // explanation is a bill's trace as the API answers it.
@@ -132,10 +132,13 @@ type explanation struct {
 		Text        []string
 		Plan        string
 		PlanVersion int `json:"plan_version"`
-		Windows     []struct {
+		Usage       []struct {
 			Start, End                   time.Time
 			Namespace, Service, Revision string
 			Quantity                     invoq.Decimal
+			Entries                      int64
+			First                        int64 `json:"first_entry"`
+			Last                         int64 `json:"last_entry"`
 		}
 	}
 }
@@ -165,12 +168,13 @@ func (c *billExplainCmd) Run(ctx context.Context, std stdio) error {
 		if l.Line.Corrects != "" {
 			fmt.Fprintf(std.out, "  corrects bill %s\n", l.Line.Corrects)
 		}
-		if !c.Windows {
+		if !c.Entries {
 			continue
 		}
-		for _, w := range l.Windows {
-			fmt.Fprintf(std.out, "  %s to %s  %s/%s %s  %s\n", w.Start.Format(time.RFC3339),
-				w.End.Format(time.RFC3339), w.Namespace, w.Service, w.Revision, w.Quantity)
+		for _, u := range l.Usage {
+			fmt.Fprintf(std.out, "  %s to %s  %s/%s %s  %s in %d entries, %d to %d\n",
+				u.Start.Format(time.RFC3339), u.End.Format(time.RFC3339), u.Namespace, u.Service, u.Revision,
+				u.Quantity, u.Entries, u.First, u.Last)
 		}
 	}
 	return nil
@@ -183,9 +187,9 @@ type billRecomputeCmd struct {
 
 // Help says what the exit code means.
 func (c *billRecomputeCmd) Help() string {
-	return `Computes the bill from the stored usage by the versions of plans that it names. The exit code is 0 when the
-bytes are the same, and 1 when they are not: then usage came late, and the corrections that the next bill will have
-are listed.
+	return `Computes the bill from what it names: the entries of the book up to its head, and the versions of plans. The exit
+code is 0 when the bytes are the same, and 1 when they are not. The corrections that the next bill will have are
+listed.
 
   invoq bill recompute INV-00000042`
 }
@@ -205,11 +209,13 @@ func (c *billRecomputeCmd) Run(ctx context.Context, std stdio) error {
 	fmt.Fprintf(std.out, "stored      %s\nrecomputed  %s\n", r.Sha256, r.RecomputedSha256)
 	if r.Agrees {
 		fmt.Fprintln(std.out, "same bytes")
-		return nil
 	}
 	for _, l := range r.Corrections {
 		fmt.Fprintf(std.out, "correction  %s %s %s: quantity %s, amount %s\n",
 			l.Month, l.Rate, l.Kind, l.Quantity, l.Amount)
 	}
-	return errors.New("the bill is not what its usage comes to now")
+	if !r.Agrees {
+		return errors.New("the bill is not what the entries up to its head come to: run invoq verify")
+	}
+	return nil
 }

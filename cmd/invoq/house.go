@@ -170,13 +170,18 @@ func (h *house) openStore(context.Context) (err error) {
 	return nil
 }
 
+// settleTime is how long after its end an hour is posted to the book. Scrapes are
+// in by then; what comes later is posted as a correction.
+const settleTime = 10 * time.Minute
+
 // openMetering starts the job that counts windows. Jobs are closed before the
 // stores they write to.
 func (h *house) openMetering(ctx context.Context) error {
 	h.aggregator = metering.New(metering.Config{SkipFirstSight: h.cfg.FirstSight == "skip"},
 		h.store, h.db, h.profiles, h.log, h.set)
-	h.poster = metering.NewPoster(
-		h.db, h.writer, time.Duration(h.cfg.Lateness), h.log, h.set)
+	h.poster = metering.NewPoster(h.db, billing.NewCutter(h.db), h.writer, metering.PosterConfig{
+		Settle: settleTime, Lateness: time.Duration(h.cfg.Lateness),
+	}, h.log, h.set)
 	bills := billing.NewRunner(h.db, billing.RunConfig{
 		Grace: time.Duration(h.cfg.Lateness),
 		// Half of the connections: while bills are run, pages must be answered.
@@ -193,7 +198,10 @@ func (h *house) openMetering(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			return h.poster.Run(ctx, slot)
+			if err := h.poster.Run(ctx, slot); err != nil {
+				return err
+			}
+			return h.db.SumEntries(ctx)
 		},
 	}, jobs.Periodic{
 		// A run begins when it is asked for; this finds those that were cut short.
@@ -250,7 +258,7 @@ func (h *house) openAPI(context.Context) error {
 		Receiver: receiver, OTLP: otlp.New(receiver, translation),
 		Tenancy: h.cfg.tenancy(), Events: h.events, Queue: h.queue, Costs: h.costs,
 		Store: h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
-		Aggregator: h.aggregator, Biller: billing.New(h.db), Outlooks: h.outlooks,
+		Aggregator: h.aggregator, Poster: h.poster, Biller: billing.New(h.db), Outlooks: h.outlooks,
 		Office: billing.NewOffice(h.db, h.store.Lateness(), time.Now),
 		StartRuns: func(ctx context.Context, tx postgres.Tx) error {
 			return h.jobs.Soon(ctx, tx, billRuns, time.Now())

@@ -121,6 +121,31 @@ func (s *shop) SumSpans(
 	return all, nil
 }
 
+// SumBook returns what SumSpans does, as entries of a book without a head.
+func (s *shop) SumBook(
+	ctx context.Context, scope invoq.Scope, spans []postgres.Span, _ int64,
+) (postgres.BookSums, error) {
+	usage, err := s.SumSpans(ctx, scope, spans)
+	sums := postgres.BookSums{Spans: make([][]postgres.BookUsage, len(usage))}
+	for i := range usage {
+		for _, u := range usage[i] {
+			for _, m := range invoq.Meters() {
+				sums.Spans[i] = append(sums.Spans[i], postgres.BookUsage{
+					Namespace: u.Namespace, Service: u.Service, Revision: u.Revision, Meter: m, Quantity: u.Of(m),
+				})
+			}
+		}
+	}
+	return sums, err
+}
+
+// ServiceTags returns none: no service of the stories has any.
+func (s *shop) ServiceTags(
+	context.Context, invoq.Scope, []invoq.TenantID,
+) (map[invoq.TenantID][]invoq.ServiceTags, error) {
+	return nil, nil
+}
+
 // SumUsageByDay returns the usage of each revision on each day until now.
 func (s *shop) SumUsageByDay(
 	_ context.Context, _ invoq.Scope, f postgres.UsageFilter, zone *time.Location,
