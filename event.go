@@ -52,6 +52,10 @@ const (
 // programs may not use it.
 const WindowPrefix = "window:"
 
+// BillPrefix begins the request ids under which Invoq posts what a bill says
+// beside its entries; programs may not use it.
+const BillPrefix = "bill:"
+
 // Limits of an event.
 const (
 	// MaxRequestIDBytes bounds request ids, which are kept for ever.

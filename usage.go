@@ -43,6 +43,11 @@ const (
 	BandwidthMB    Meter = "BANDWIDTH_MB"
 )
 
+// TrueUp is the meter of entries that measure nothing: what a bill asks for
+// beside what its entries add up to, such as a fee or what is missing to a
+// minimum. Programs cannot tell it and no rate prices it.
+const TrueUp Meter = "TRUE_UP"
+
 // ResourceMeters returns the meters of resources, in the order in which bills
 // list them. Quantities has no fields for them.
 func ResourceMeters() []Meter {

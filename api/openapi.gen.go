@@ -672,7 +672,7 @@ type Margin struct {
 	// BilledCost A decimal number as a string, exact; a JSON number is read digit by digit.
 	BilledCost Decimal `json:"billed_cost"`
 
-	// Currency Empty for usage without a cost.
+	// Currency Empty for usage without a cost and a price.
 	Currency string `json:"currency"`
 	Entries  int64  `json:"entries"`
 
@@ -1285,11 +1285,16 @@ type TracedEntry struct {
 	// BilledCost A decimal number as a string, exact; a JSON number is read digit by digit.
 	BilledCost *Decimal `json:"billed_cost,omitempty"`
 
+	// BilledCurrency That of `billed_cost` where it is not `currency`.
+	BilledCurrency *string `json:"billed_currency,omitempty"`
+
 	// Catalogue Version of the cost catalogue.
 	Catalogue *int64  `json:"catalogue,omitempty"`
 	Currency  *string `json:"currency,omitempty"`
 	Meter     string  `json:"meter"`
-	Model     *string `json:"model,omitempty"`
+
+	// Model Why it is billed what it is; PLAN where a rate of the tenant's plan says so.
+	Model *string `json:"model,omitempty"`
 
 	// Position In the book.
 	Position int64 `json:"position"`

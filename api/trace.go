@@ -89,8 +89,10 @@ func tracedEntry(e ledger.Entry, costs bool) TracedEntry {
 		out.BilledCost = &e.BilledCost
 	}
 	if !costs {
+		out.Currency = optional(string(e.BilledIn())) // That of the cost would tell nothing.
 		return out
 	}
+	out.BilledCurrency = optional(string(e.BilledCurrency))
 	out.Catalogue = optional(e.Catalogue)
 	if e.Costed {
 		out.UnitCost, out.RealCost = &e.UnitCost, &e.RealCost

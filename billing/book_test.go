@@ -101,7 +101,8 @@ func TestBillsNameTheirInputs(t *testing.T) {
 	}}, "test")
 	d.must(err)
 	at := time.Date(2026, time.March, 5, 12, 0, 0, 0, time.UTC)
-	booktest.Tell(t, d.db, costs,
+	rater := billing.NewRater(d.db, costs, time.Now)
+	booktest.Tell(t, d.db, rater,
 		resource("acme", "r1", "gpt-4", invoq.AITokens, "250000", at),
 		resource("acme", "r2", "gpt-4", invoq.AITokens, "250000", at.Add(time.Hour)),
 		resource("acme", "r3", "disk", invoq.StorageMB, "7", at))
@@ -121,7 +122,7 @@ func TestBillsNameTheirInputs(t *testing.T) {
 		t.Errorf("warnings %q", b.Warnings)
 	}
 	// Later entries of the period leave the bill as it is; the next has them.
-	booktest.Tell(t, d.db, costs, resource("acme", "r4", "gpt-4", invoq.AITokens, "100000", at))
+	booktest.Tell(t, d.db, rater, resource("acme", "r4", "gpt-4", invoq.AITokens, "100000", at))
 	again, err := d.office.Recompute(t.Context(), everyone, b.ID)
 	if err != nil || !again.Agrees() || len(again.Corrections) != 1 {
 		t.Errorf("agrees %v, corrections %v: %v", again.Agrees(), again.Corrections, err)

@@ -14,11 +14,11 @@ import (
 	"invoq/pricing/catalogue"
 )
 
-// costsFresh is how long a catalogue is used without asking for a later one.
+// costsFresh is how long a catalogue, plans and tenants' settings are used
+// without asking for later ones.
 const costsFresh = time.Second
 
-// Costs rates entries of the book by the owner's cost catalogue. It is safe for
-// concurrent use.
+// Costs keeps the owner's cost catalogue at hand. It is safe for concurrent use.
 type Costs struct {
 	db  *postgres.DB
 	now func() time.Time
@@ -98,31 +98,22 @@ func (c *Costs) Import(
 	return next, nil
 }
 
-// Rate fills in what entries cost the owner and what is billed for them. What
-// the catalogue does not cover keeps no cost and no price.
-func (c *Costs) Rate(
-	ctx context.Context, entries []ledger.Entry, tenants map[invoq.TenantID]invoq.TenantName,
-) error {
-	current, err := c.Current(ctx)
-	if err != nil {
-		return err
+// charge fills in what an entry cost the owner by the catalogue, nil for none,
+// and what its model says of that is billed. What the catalogue does not cover
+// keeps no cost and no price.
+func charge(current *catalogue.Catalogue, e *ledger.Entry, tenant invoq.TenantName) {
+	e.Charge = ledger.Charge{}
+	if current == nil {
+		return
 	}
-	for i := range entries {
-		e := &entries[i]
-		e.Charge = ledger.Charge{}
-		if current == nil {
-			continue
-		}
-		e.Catalogue, e.Currency = current.Version(), current.Currency()
-		charge, covered := current.Charge(catalogue.Usage{
-			Tenant: tenants[e.TenantID], Provider: e.Provider, Service: e.Service, Meter: e.Meter,
-			Quantity: e.Quantity, At: e.EventTime,
-		})
-		if !covered {
-			continue
-		}
-		e.Costed, e.UnitCost, e.RealCost = true, charge.UnitCost, charge.RealCost
-		e.Priced, e.BilledCost, e.Model = charge.Priced, charge.BilledCost, ledger.Model(charge.Model)
+	e.Catalogue, e.Currency = current.Version(), current.Currency()
+	c, covered := current.Charge(catalogue.Usage{
+		Tenant: tenant, Provider: e.Provider, Service: e.Service, Meter: e.Meter,
+		Quantity: e.Quantity, At: e.EventTime,
+	})
+	if !covered {
+		return
 	}
-	return nil
+	e.Costed, e.UnitCost, e.RealCost = true, c.UnitCost, c.RealCost
+	e.Priced, e.BilledCost, e.Model = c.Priced, c.BilledCost, ledger.Model(c.Model)
 }

@@ -1,6 +1,7 @@
 // Package billing makes bills and keeps what becomes of them: it finds the plans
 // of a tenant, gathers the usage of the period, has package pricing rate it,
-// stores the draft, issues it, and corrects on later bills what was issued.
+// stores the draft, issues it, and corrects on later bills what was issued. It
+// also says what each entry of the book is billed.
 //
 // It owns which plan applies, which usage belongs to a period, what is said
 // beside a bill when something about it is not certain, and the life of a bill.
@@ -39,6 +40,17 @@
 // counts as said, so a correction is made once; a bill that became void is owed
 // nothing, so its corrections are taken back. Re-rating changes by which versions
 // a bill should have been priced, and nothing else: the corrections follow.
+//
+// # Entries
+//
+// The book asks a Rater what its entries are billed. It keeps the months of
+// tenants filled as the book fills them, and bills each entry what it adds to
+// its month; what no rate of a plan covers is billed by the cost catalogue.
+// TrueUps posts what an issued bill asks for beside its entries.
+//
+//	entries ─▶ Rater ─▶ what each adds ──┐
+//	                                     ├─ add up to ─▶ the bill's exact amounts
+//	issued bill ─▶ TrueUps ─▶ the rest ──┘
 //
 // # Runs
 //

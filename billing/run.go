@@ -42,8 +42,8 @@ type RunDatabase interface {
 	PlanBook(ctx context.Context, s invoq.Scope) (postgres.PlanBook, error)
 	// PostingState returns how far usage has come on its way into the book.
 	PostingState(ctx context.Context) (postgres.PostingState, error)
-	// SumEntries brings the stored sums of months up to the end of the book.
-	SumEntries(ctx context.Context) error
+	// SumMonths brings the stored sums of months up to the end of the book.
+	SumMonths(ctx context.Context) error
 	// UnfinishedBillRuns returns the ids of runs that go on, the oldest first.
 	UnfinishedBillRuns(ctx context.Context) ([]string, error)
 	FindBillRun(ctx context.Context, s invoq.Scope, id string) (postgres.BillRun, error)
@@ -136,7 +136,7 @@ func (r *Runner) draft(ctx context.Context, run postgres.BillRun) error {
 	}
 	// Only whoever needs it waits for it: sums that are behind are added up from
 	// entries, which is slower and says the same.
-	if err := r.db.SumEntries(ctx); err != nil {
+	if err := r.db.SumMonths(ctx); err != nil {
 		return err
 	}
 	w := &workshop{

@@ -60,10 +60,19 @@ type Store interface {
 	PutHead(ctx context.Context, h Head, note string) error
 }
 
-// Rater fills in what entries cost, in the order in which they are posted. It
-// is also told the names of their tenants.
+// Rater fills in what entries cost, in the order in which they are posted. What
+// an entry is billed may depend on all entries before it, so a rater is told
+// where in the book entries come to stand, and whether they did.
 type Rater interface {
-	Rate(ctx context.Context, entries []Entry, tenants map[invoq.TenantID]invoq.TenantName) error
+	// Rate fills in the charges of entries that follow the book's first at
+	// entries, while nobody else can append; it is told their tenants' names.
+	// They are in the book if Posted is called next, and else perhaps not.
+	Rate(
+		ctx context.Context, at int64, entries []Entry, tenants map[invoq.TenantID]invoq.TenantName,
+	) error
+	// Posted tells that the entries which were rated last are in the book, and
+	// that it has size entries with them.
+	Posted(size int64)
 }
 
 // Book appends events to a ledger. It is for one goroutine at a time; several

@@ -82,7 +82,7 @@ func (s *shelf) open(t testing.TB) error {
 type tokenRater struct{}
 
 func (tokenRater) Rate(
-	_ context.Context, entries []ledger.Entry, _ map[invoq.TenantID]invoq.TenantName,
+	_ context.Context, _ int64, entries []ledger.Entry, _ map[invoq.TenantID]invoq.TenantName,
 ) error {
 	for i := range entries {
 		e := &entries[i]
@@ -98,6 +98,8 @@ func (tokenRater) Rate(
 	}
 	return nil
 }
+
+func (tokenRater) Posted(int64) {}
 
 // event returns the n-th event, of one of three tenants and five users, in one
 // of three months.

@@ -9,16 +9,23 @@ import (
 	"invoq"
 )
 
-// encodingVersion begins every encoded entry, so that a later form cannot be
-// taken for this one.
-const encodingVersion = 1
+// One of these begins every encoded entry, so that no form can be taken for
+// another. Entries that are billed in the currency of their cost keep the first.
+const (
+	encodingVersion  = 1
+	encodingBilledIn = 2 // with the currency of the billed cost
+)
 
 // AppendEncoding appends the canonical form of the entry, which is what its
 // leaf in the tree is the hash of. It holds every field but the position,
 // which is the leaf's own; equal entries have equal forms whatever the scale
 // of their numbers. docs/ledger.md describes it for other implementations.
 func (e *Entry) AppendEncoding(b []byte) []byte {
-	b = append(b, encodingVersion)
+	version := byte(encodingVersion)
+	if e.BilledCurrency != "" {
+		version = encodingBilledIn
+	}
+	b = append(b, version)
 	for _, s := range [...]string{
 		string(e.TenantID), string(e.UserID), e.Platform, e.Provider, e.Namespace, e.Service,
 		e.Revision, string(e.Meter),
@@ -37,6 +44,9 @@ func (e *Entry) AppendEncoding(b []byte) []byte {
 func (c *Charge) appendEncoding(b []byte) []byte {
 	b = binary.AppendVarint(b, c.Catalogue)
 	b = appendString(b, string(c.Currency))
+	if c.BilledCurrency != "" {
+		b = appendString(b, string(c.BilledCurrency))
+	}
 	b = appendOptional(b, c.Costed, c.UnitCost, c.RealCost)
 	b = appendOptional(b, c.Priced, c.BilledCost)
 	return appendString(b, string(c.Model))

@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/hex"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,13 @@ func TestEncodingIsFixed(t *testing.T) {
 		hex.EncodeToString(appendTime(nil, e.ReceivedAt))
 	if got := hex.EncodeToString(e.AppendEncoding(nil)); got != want {
 		t.Errorf("encoded as\n%s, want\n%s", got, want)
+	}
+	// Billed in another currency than it cost: another first byte, and the
+	// currency behind that of the cost.
+	e.BilledCurrency = "RUB"
+	want = "02" + strings.Replace(want[2:], "03555344", "03555344"+"03525542", 1)
+	if got := hex.EncodeToString(e.AppendEncoding(nil)); got != want {
+		t.Errorf("billed in RUB encoded as\n%s, want\n%s", got, want)
 	}
 }
 
@@ -83,8 +91,8 @@ func TestEveryFieldIsHashed(t *testing.T) {
 	}
 	whole := reflect.ValueOf(&plain).Elem()
 	walk(whole, whole, "")
-	if n != 23 {
-		t.Errorf("%d fields were changed, an entry has 23", n)
+	if n != 24 {
+		t.Errorf("%d fields were changed, an entry has 24", n)
 	}
 }
 

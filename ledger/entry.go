@@ -20,6 +20,11 @@ const (
 	ModelFixed      Model = "FIXED"      // a package has paid it already
 	ModelMarkup     Model = "MARKUP"     // real cost × a factor of 1 or more
 	ModelSubsidized Model = "SUBSIDIZED" // real cost × a factor less than 1
+	// ModelPlan: a rate of the tenant's plan prices it. What is billed is what
+	// the entry adds to the charge of its month, so that a month's entries add
+	// up to its bill; it is negative where the month reaches a volume at which
+	// what was used before costs less.
+	ModelPlan Model = "PLAN"
 )
 
 // Entry is one line of the book: a quantity of one meter, what it cost the
@@ -58,7 +63,18 @@ type Charge struct {
 	// BilledCost is known when Priced is true, and then Model says why.
 	Priced     bool
 	BilledCost invoq.Decimal
-	Model      Model
+	// BilledCurrency is that of BilledCost where it is not Currency: a plan may
+	// ask for another one than the owner pays in. Nothing converts them.
+	BilledCurrency invoq.Currency
+	Model          Model
+}
+
+// BilledIn returns the currency of BilledCost.
+func (c Charge) BilledIn() invoq.Currency {
+	if c.BilledCurrency != "" {
+		return c.BilledCurrency
+	}
+	return c.Currency
 }
 
 // Unpriced says why the charge is not known in full, or "".

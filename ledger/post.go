@@ -156,7 +156,7 @@ func (b *Book) append(ctx context.Context, drafts []draft) error {
 		p.Keys = append(p.Keys, d.key)
 	}
 	slices.SortFunc(p.Keys, compareKeys)
-	tree := b.tree.Clone()
+	tree, rated := b.tree.Clone(), false
 	p.Build = func(tail Tail, known map[KeyID]ContentID) (Batch, []Refusal, error) {
 		if tail.SourceChanges != b.sourceChanges {
 			clear(b.sources)
@@ -171,12 +171,16 @@ func (b *Book) append(ctx context.Context, drafts []draft) error {
 		}
 		refused := judge(drafts, firsts, known)
 		batch, err := b.build(ctx, &tree, drafts)
+		rated = b.rater != nil && batch.Count > 0
 		return batch, refused, err
 	}
 	if err := b.store.Post(ctx, p); err != nil {
 		return err
 	}
 	b.tree = tree
+	if rated {
+		b.rater.Posted(tree.size)
+	}
 	return nil
 }
 
@@ -221,8 +225,8 @@ func (b *Book) build(ctx context.Context, tree *Tree, drafts []draft) (Batch, er
 		}
 	}
 	batch.Windows = told.usage()
-	if b.rater != nil {
-		if err := b.rater.Rate(ctx, batch.Entries, tenants); err != nil {
+	if b.rater != nil && len(batch.Entries) > 0 {
+		if err := b.rater.Rate(ctx, batch.First, batch.Entries, tenants); err != nil {
 			return batch, fmt.Errorf("rate %d entries: %w", len(batch.Entries), err)
 		}
 	}

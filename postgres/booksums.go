@@ -183,9 +183,9 @@ func without(all, some []int) []int {
 // hashText writes a hash as signed heads do.
 func hashText(hash []byte) string { return base64.StdEncoding.EncodeToString(hash) }
 
-// SumEntries adds the entries that no stored sum has yet to the sums of their
+// SumMonths adds the entries that no stored sum has yet to the sums of their
 // months, in the calendars of their tenants. It returns when none is left.
-func (db *DB) SumEntries(ctx context.Context) error {
+func (db *DB) SumMonths(ctx context.Context) error {
 	for {
 		var more bool
 		err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {

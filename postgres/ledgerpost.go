@@ -164,7 +164,7 @@ func putBatch(ctx context.Context, tx pgx.Tx, b ledger.Batch) error {
 // scanEntry.
 const entryColumns = `position, tenant_id, user_id, platform, provider, namespace, service, ` +
 	`revision, meter, quantity, catalogue, currency, unit_cost, real_cost, billed_cost, model, ` +
-	`request_id, corrects, labels, event_time, received_at`
+	`request_id, corrects, labels, event_time, received_at, billed_currency`
 
 // copyTime is how COPY reads a time, to the microsecond.
 const copyTime = "2006-01-02 15:04:05.999999Z"
@@ -190,6 +190,7 @@ func appendCopy(b []byte, e *ledger.Entry) []byte {
 	}
 	b = e.EventTime.UTC().AppendFormat(append(b, '\t'), copyTime)
 	b = e.ReceivedAt.UTC().AppendFormat(append(b, '\t'), copyTime)
+	b = appendCopyText(append(b, '\t'), string(e.BilledCurrency))
 	return append(b, '\n')
 }
 

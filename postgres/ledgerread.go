@@ -14,7 +14,7 @@ import (
 // selectEntry are entryColumns as scanEntry reads them.
 const selectEntry = `position, tenant_id::text, user_id::text, platform, provider, namespace, ` +
 	`service, revision, meter, quantity, catalogue, currency, unit_cost, real_cost, billed_cost, ` +
-	`model, request_id, corrects, labels, event_time, received_at`
+	`model, request_id, corrects, labels, event_time, received_at, billed_currency`
 
 // scanEntry reads a row of selectEntry.
 func scanEntry(row pgx.CollectableRow) (ledger.Entry, error) {
@@ -22,7 +22,8 @@ func scanEntry(row pgx.CollectableRow) (ledger.Entry, error) {
 	var unit, realCost, billed *invoq.Decimal
 	err := row.Scan(&e.Position, &e.TenantID, &e.UserID, &e.Platform, &e.Provider, &e.Namespace,
 		&e.Service, &e.Revision, &e.Meter, &e.Quantity, &e.Catalogue, &e.Currency, &unit, &realCost,
-		&billed, &e.Model, &e.RequestID, &e.Corrects, &e.Labels, &e.EventTime, &e.ReceivedAt)
+		&billed, &e.Model, &e.RequestID, &e.Corrects, &e.Labels, &e.EventTime, &e.ReceivedAt,
+		&e.BilledCurrency)
 	if err != nil {
 		return e, err
 	}

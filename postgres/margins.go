@@ -42,7 +42,8 @@ func (b MarginBy) Validate() error {
 }
 
 // Margin is what entries of the book add up to, in one currency; usage without
-// a cost has none.
+// a cost and a price has none. What costs the owner in one currency and is
+// billed in another counts in both: nothing converts them.
 type Margin struct {
 	// Key tells it apart, Name is shown; both are empty for a total.
 	Key, Name string
@@ -81,14 +82,27 @@ func (db *DB) Margins(ctx context.Context, s invoq.Scope, q MarginQuery) ([]Marg
 	var all []Margin
 	err := db.in(ctx, s, func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `
-			WITH g AS MATERIALIZED (
-				SELECT `+key[0]+` AS key, e.currency, count(*) AS entries,
+			WITH sums AS MATERIALIZED (
+				SELECT `+key[0]+` AS key, e.currency, e.billed_currency, count(*) AS entries,
 					count(*) FILTER (WHERE e.real_cost IS NULL OR e.billed_cost IS NULL) AS unpriced,
 					coalesce(sum(e.real_cost), 0) AS real_cost,
 					coalesce(sum(e.billed_cost), 0) AS billed_cost
 				FROM ledger_entries e
 				WHERE e.event_time >= @start AND e.event_time < @end
 					AND (@tenant = '' OR e.tenant_id = nullif(@tenant, '')::uuid)
+				GROUP BY 1, 2, 3
+			), g AS MATERIALIZED (
+				SELECT key, currency, sum(entries)::bigint AS entries, sum(unpriced)::bigint AS unpriced,
+					sum(real_cost) AS real_cost, sum(billed_cost) AS billed_cost
+				FROM (
+					SELECT key, currency, entries, unpriced, real_cost,
+						CASE billed_currency WHEN '' THEN billed_cost ELSE 0 END AS billed_cost
+					FROM sums
+					UNION ALL
+					SELECT key, billed_currency, entries, 0, 0, billed_cost
+					FROM sums
+					WHERE billed_currency <> ''
+				) AS by_currency
 				GROUP BY 1, 2
 			)
 			SELECT '', '', true, currency, sum(entries)::bigint, sum(unpriced)::bigint,

@@ -8,6 +8,12 @@ func monthStart(year int, month time.Month, zone *time.Location) time.Time {
 	return FirstInstant(time.Date(year, month, 1, 0, 0, 0, 0, time.UTC), zone)
 }
 
+// MonthOf returns the calendar month in the zone that contains t, as a period.
+func MonthOf(t time.Time, zone *time.Location) Period {
+	year, month := monthOf(t, zone)
+	return NewMonth(year, month, zone)
+}
+
 // monthOf returns the calendar month that contains t: the last one that has
 // begun. A clock that is set back over midnight does not bring a month back;
 // on a last of December that makes it the month 13.

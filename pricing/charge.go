@@ -53,7 +53,13 @@ func (r *rate) terms(m soFar) terms {
 }
 
 // kept returns what the terms leave of a list price.
-func (t terms) kept(list invoq.Decimal) invoq.Decimal { return list.Sub(list.Mul(t.off)) }
+func (t terms) kept(list invoq.Decimal) invoq.Decimal {
+	// Fast path: mostly nothing comes off.
+	if t.off.IsZero() {
+		return list
+	}
+	return list.Sub(list.Mul(t.off))
+}
 
 // charges are the steps of a month's charge: for usage, and for what is above a
 // commitment.

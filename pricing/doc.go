@@ -12,6 +12,8 @@
 // the month exactly; usage from the start of the month (Period.UsageFrom) is
 // therefore part of the input.
 //
+// Running prices a month while it fills: what each item adds to it.
+//
 // It owns the rules and their presets. It does not own where usage comes from
 // (package metering), when bills are run and how they live (package billing),
 // or where plans are stored (package postgres).

@@ -195,3 +195,30 @@ func ExampleSheet_Cuts() {
 	// 2026-01-01T22:00:00Z
 	// 2026-01-02T00:00:00Z
 }
+
+// A month that fills says what each usage adds to it. What it added is taken
+// back by the opposite.
+func ExampleSheet_Running() {
+	sheet, err := pricing.Compile(invoq.Plan{Name: "pro", Currency: "USD", Rates: []invoq.Rate{{
+		Meter: invoq.Invocations, FreePerMonth: invoq.NewDecimal(100, 0), Price: invoq.MustDecimal("0.5"),
+	}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	month, err := sheet.Running(pricing.NewMonth(2026, time.March, time.UTC))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, quantity := range []int64{90, 20, -20} {
+		item := pricing.Item{Meter: invoq.Invocations, Quantity: invoq.NewDecimal(quantity, 0)}
+		item.Start = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+		added, err := month.Add(item)
+		fmt.Println(quantity, "adds", added.Amount, err)
+	}
+	// Output:
+	// 90 adds 0 <nil>
+	// 20 adds 5 <nil>
+	// -20 adds -5 <nil>
+}

@@ -10,6 +10,10 @@ type pools map[string]invoq.Decimal
 // used once however the month is cut. A shared pool serves the rates in the
 // order in which they ask.
 func (p pools) free(r *rate, quantity invoq.Decimal) invoq.Decimal {
+	// Fast path: most rates have none.
+	if r.FreePerMonth.IsZero() {
+		return invoq.Decimal{}
+	}
 	left := r.FreePerMonth.Sub(p[r.FreePool])
 	free := quantity.Min(left)
 	if r.FreePool != "" {

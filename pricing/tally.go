@@ -127,22 +127,17 @@ func newSpecial(r *rate, segments int) *special {
 
 // add counts an item in whose rate needs more than its sum.
 func (p *special) add(s *slot, at int, item *Item) {
-	if p.rate.costPlus() {
-		if item.Cost == nil {
-			p.costless[at].Add(&item.Quantity)
-			return
-		}
-		p.costs[at].Add(item.Cost)
-		s.sums[at].Add(&item.Quantity)
+	counted, why := p.rate.counted(item)
+	switch {
+	case why == NoCost:
+		p.costless[at].Add(&item.Quantity)
 		return
+	case p.costs != nil:
+		p.costs[at].Add(&counted.cost)
+	case item.Calls == nil:
+		p.unrounded[at].Add(&item.Quantity)
 	}
-	if item.Calls != nil {
-		quantity, _ := RoundCall(p.rate.Round, *item.Calls).Quantity(s.meter)
-		s.sums[at].Add(&quantity)
-		return
-	}
-	p.unrounded[at].Add(&item.Quantity)
-	s.sums[at].Add(&item.Quantity)
+	s.sums[at].Add(&counted.quantity)
 }
 
 // mergeInputs sorts by namespace and service, adds up equal ones and drops

@@ -65,19 +65,29 @@ func (t *timeline) find(nanos int64) int {
 // locate finds the segment that holds all of the item, which is usage item
 // number i, and notes it in held.
 func (t *timeline) locate(item *Item, i int) error {
-	start, end := unixNano(item.Start), unixNano(item.end())
-	at := t.held.segment
-	// Fast path: the segment of the item before.
-	if !t.holds(at, start) {
-		if at = t.find(start); at < 0 {
-			return errorOutside(i, item, t)
-		}
-	}
-	if end < start || end > t.starts[at+1] {
-		return errorStraddles(i, item, t.starts[at+1])
+	at, err := t.place(item, i, t.held.segment)
+	if err != nil {
+		return err
 	}
 	t.held = held{start: item.Start, end: item.End, segment: at, known: true}
 	return nil
+}
+
+// place returns the segment that holds all of the item, which is usage item
+// number i. Guess is the segment that is looked at first.
+func (t *timeline) place(item *Item, i, guess int) (int, error) {
+	start, end := unixNano(item.Start), unixNano(item.end())
+	at := guess
+	// Fast path: the segment of the item before.
+	if !t.holds(at, start) {
+		if at = t.find(start); at < 0 {
+			return 0, errorOutside(i, item, t)
+		}
+	}
+	if end < start || end > t.starts[at+1] {
+		return 0, errorStraddles(i, item, t.starts[at+1])
+	}
+	return at, nil
 }
 
 // unixNano returns nanoseconds since 1970, or the least int64 where they do

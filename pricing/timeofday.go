@@ -153,9 +153,14 @@ func leaves(b band, at time.Time) time.Time {
 func byBand(u used, until int, free invoq.Decimal, prices int) []invoq.Decimal {
 	billable := make([]invoq.Decimal, prices)
 	for i, quantity := range u.bySegment[:until] {
+		price := u.segments[i].price
+		// Fast path: no free units, or none left.
+		if free.IsZero() {
+			billable[price] = billable[price].Add(quantity)
+			continue
+		}
 		taken := quantity.Min(free)
 		free = free.Sub(taken)
-		price := u.segments[i].price
 		billable[price] = billable[price].Add(quantity.Sub(taken))
 	}
 	return billable

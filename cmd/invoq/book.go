@@ -21,8 +21,9 @@ const maxQueueMB = 16 << 20
 func (h *house) openLedger(ctx context.Context) error {
 	h.costs = billing.NewCosts(h.db, time.Now)
 	book, err := ledger.Open(ctx, ledger.Config{
-		Store: h.db, Rater: h.costs, Folder: ledger.Folder(filepath.Join(h.dir, ledgerDir)),
-		Name: h.cfg.BookName, Log: h.log, Now: time.Now,
+		Store: h.db, Rater: billing.NewRater(h.db, h.costs, time.Now),
+		Folder: ledger.Folder(filepath.Join(h.dir, ledgerDir)),
+		Name:   h.cfg.BookName, Log: h.log, Now: time.Now,
 	})
 	if err != nil {
 		return err

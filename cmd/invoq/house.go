@@ -187,6 +187,7 @@ func (h *house) openMetering(ctx context.Context) error {
 		// Half of the connections: while bills are run, pages must be answered.
 		Workers: int(max(h.db.Pool().Config().MaxConns/2, 1)),
 	}, h.log, time.Now)
+	trueUps := billing.NewTrueUps(h.db, h.writer)
 	h.outlooks = outlook.New(h.db)
 	keeper := outlook.NewKeeper(h.outlooks, time.Duration(h.cfg.Lateness), h.log)
 	var err error
@@ -201,12 +202,15 @@ func (h *house) openMetering(ctx context.Context) error {
 			if err := h.poster.Run(ctx, slot); err != nil {
 				return err
 			}
-			return h.db.SumEntries(ctx)
+			return h.db.SumMonths(ctx)
 		},
 	}, jobs.Periodic{
 		// A run begins when it is asked for; this finds those that were cut short.
 		Name: billRuns, Every: time.Minute, Timeout: billRunTime,
 		Run: func(ctx context.Context, _ time.Time) error { return bills.Resume(ctx) },
+	}, jobs.Periodic{
+		Name: "true-ups", Every: time.Minute, Timeout: time.Hour,
+		Run: func(ctx context.Context, _ time.Time) error { return trueUps.Run(ctx) },
 	}, jobs.Periodic{
 		Name: "predict", Every: time.Hour, Timeout: time.Hour,
 		Run: func(ctx context.Context, slot time.Time) error {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,49 @@ func TestMarginsAndTraces(t *testing.T) {
 	}
 	s.stop()
 	s.proveAndCheck("acme", "1")
+}
+
+// What a function uses is billed by the tenant's plan: margins have its price,
+// each entry what it adds to the month.
+func TestMarginsByPlan(t *testing.T) {
+	s := start(t)
+	s.post("/api/v1/pricing/plans", map[string]any{
+		"name": "standard", "currency": "USD", "price_per_invocation": "0.5", "free_tier_invocations": "100",
+		"active": true,
+	}, nil)
+	// Both in one hour, and so in one month.
+	at := time.Now().UTC().Truncate(time.Hour)
+	tell := func(id string, invocations int) answer {
+		t.Helper()
+		event := fmt.Sprintf(`{"tenant_id":"acme","service_name":"waiter","invocations":%d,
+			"request_id":%q,"timestamp":%q}`, invocations, id, at.Format(time.RFC3339))
+		a, _ := s.do(http.MethodPost, "/metrics/collect", []byte(event), "Content-Type", "application/json")
+		return a
+	}
+	for i, invocations := range []int{90, 20} {
+		if a := tell(strconv.Itoa(i+1), invocations); a.status != http.StatusAccepted {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	s.waitForEntries(2)
+	var margins struct{ Rows []marginRow }
+	s.get("/api/v1/margins?by=service&start="+at.Add(-time.Hour).Format(time.RFC3339)+
+		"&end="+at.Add(time.Hour).Format(time.RFC3339), &margins)
+	want := []marginRow{{
+		Key: "waiter", Name: "waiter", Currency: "USD", Entries: 2, Unpriced: 2,
+		RealCost: "0", BilledCost: "5", Margin: "5",
+	}}
+	if diff := cmp.Diff(want, margins.Rows); diff != "" {
+		t.Errorf("margins (-want +got):\n%s", diff)
+	}
+	var trace struct{ Entries []map[string]any }
+	s.get("/api/v1/events/2/trace?tenant_id=acme", &trace)
+	if len(trace.Entries) != 1 || trace.Entries[0]["model"] != "PLAN" || trace.Entries[0]["billed_cost"] != "5" {
+		t.Errorf("the second event's trace is %v", trace.Entries)
+	}
+	if a := tell("bill:1", 1); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("an event under a bill's request id: %d %s", a.status, a.body)
+	}
 }
 
 // proveAndCheck has an event proved, checks the proof without a database, and

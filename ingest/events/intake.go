@@ -213,9 +213,11 @@ func (in *Intake) validate(
 
 // validate checks an event that comes from outside.
 func validate(e *invoq.Event) error {
-	if strings.HasPrefix(e.RequestID, invoq.WindowPrefix) {
-		return invoq.Errorf(invoq.KindUnprocessable,
-			"request ids that begin with %q are Invoq's own", invoq.WindowPrefix)
+	for _, own := range [...]string{invoq.WindowPrefix, invoq.BillPrefix} {
+		if strings.HasPrefix(e.RequestID, own) {
+			return invoq.Errorf(invoq.KindUnprocessable,
+				"request ids that begin with %q are Invoq's own", own)
+		}
 	}
 	return e.Validate()
 }

@@ -62,5 +62,5 @@ func with(
 		return err
 	}
 	err = do(ledger.NewWriter(book, quiet, metrics.NewSet()))
-	return errors.Join(err, book.Close(ctx), db.SumEntries(ctx))
+	return errors.Join(err, book.Close(ctx), db.SumMonths(ctx))
 }
