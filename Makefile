@@ -25,7 +25,7 @@ run: ## serve on this machine, with a private Postgres under .data
 	go run ./cmd/invoq serve --data .data $(ARGS)
 
 .PHONY: demo
-demo: ## replay a recorded trace, print its bill and serve it (ARGS=--once to exit)
+demo: ## replay a trace and a simulated platform, print bills and margins, serve them (ARGS=--once to exit)
 	@internal/scripts/deps.sh postgres
 	@$(MAKE) --no-print-directory build
 	@exec bin/invoq demo $(ARGS)

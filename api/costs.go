@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"invoq"
-	"invoq/postgres"
+	"invoq/ledger"
 	"invoq/pricing/catalogue"
 )
 
@@ -89,9 +89,10 @@ func (s *Server) GetMargins(
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.DB.Margins(ctx, scope(ctx), postgres.MarginQuery{
-		By: postgres.MarginBy(r.Params.By), Interval: period, Tenant: tenant,
-		Losing: deref(r.Params.Losing), Limit: derefOr(r.Params.LimitParam, invoq.DefaultPageSize),
+	all, err := s.DB.Margins(ctx, scope(ctx), ledger.MarginQuery{
+		By: ledger.MarginBy(r.Params.By), Interval: period, Tenant: tenant,
+		User: ledger.UserID(deref(r.Params.UserID)), Losing: deref(r.Params.Losing),
+		Limit: derefOr(r.Params.LimitParam, invoq.DefaultPageSize),
 	})
 	if err != nil {
 		return nil, err
@@ -108,10 +109,11 @@ func (s *Server) GetMargins(
 }
 
 // marginJSON gives a margin the form of the contract.
-func marginJSON(m postgres.Margin) Margin {
+func marginJSON(m ledger.Margin) Margin {
 	return Margin{
-		Key: optional(m.Key), Name: optional(m.Name), Currency: string(m.Currency), Entries: m.Entries,
+		Key: optional(m.Key), Name: optional(m.Name), TenantID: optional(string(m.TenantID)),
+		Tenant: optional(string(m.Tenant)), Currency: string(m.Currency), Entries: m.Entries,
 		Unpriced: m.Unpriced, RealCost: m.RealCost, BilledCost: m.BilledCost, Margin: m.Margin(),
-		Loses: m.Margin().Sign() < 0,
+		Loses: m.Margin().Sign() < 0, Status: MarginStatus(m.Status()),
 	}
 }

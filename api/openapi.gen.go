@@ -126,6 +126,30 @@ func (e KeyRole) Valid() bool {
 	}
 }
 
+// Defines values for MarginStatus.
+const (
+	MarginStatusBreakEven MarginStatus = "break-even"
+	MarginStatusLoss      MarginStatus = "loss"
+	MarginStatusProfit    MarginStatus = "profit"
+	MarginStatusUnpriced  MarginStatus = "unpriced"
+)
+
+// Valid indicates whether the value is a known member of the MarginStatus enum.
+func (e MarginStatus) Valid() bool {
+	switch e {
+	case MarginStatusBreakEven:
+		return true
+	case MarginStatusLoss:
+		return true
+	case MarginStatusProfit:
+		return true
+	case MarginStatusUnpriced:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewKeyRole.
 const (
 	NewKeyRoleIngest NewKeyRole = "ingest"
@@ -689,9 +713,21 @@ type Margin struct {
 	// RealCost A decimal number as a string, exact; a JSON number is read digit by digit.
 	RealCost Decimal `json:"real_cost"`
 
+	// Status By what is known; unpriced where no entry has both a cost and a price.
+	Status MarginStatus `json:"status"`
+
+	// Tenant The name of that tenant.
+	Tenant *string `json:"tenant,omitempty"`
+
+	// TenantID Whose user it is.
+	TenantID *string `json:"tenant_id,omitempty"`
+
 	// Unpriced Entries without a cost or a price; the sums lack them.
 	Unpriced int64 `json:"unpriced"`
 }
+
+// MarginStatus By what is known; unpriced where no entry has both a cost and a price.
+type MarginStatus string
 
 // Margins defines model for Margins.
 type Margins struct {
@@ -1467,6 +1503,9 @@ type GetMarginsParams struct {
 
 	// TenantFilter The tenant's id or name; without it all tenants in your reach.
 	TenantFilter *TenantFilter `form:"tenant_id,omitempty" json:"tenant_id,omitempty"`
+
+	// UserID Only this user, by the id that a sum by user has as its key.
+	UserID *string `form:"user_id,omitempty" json:"user_id,omitempty"`
 
 	// Losing Only what costs more than is billed for it.
 	Losing     *bool       `form:"losing,omitempty" json:"losing,omitempty"`
@@ -2526,6 +2565,13 @@ func (siw *ServerInterfaceWrapper) GetMargins(c *fiber.Ctx) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant_id", query, &params.TenantFilter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter tenant_id: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "user_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", query, &params.UserID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter user_id: %w", err).Error())
 	}
 
 	// ------------- Optional query parameter "losing" -------------

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -69,7 +70,9 @@ func (s *Server) viewer(c *fiber.Ctx) *dashboards.Viewer {
 			return nil
 		}
 	}
-	return &dashboards.Viewer{Owner: id.Role == access.Owner, Name: string(id.Tenant)}
+	return &dashboards.Viewer{
+		Owner: id.Role == access.Owner, Costs: id.Role.May(access.ManageCosts), Name: string(id.Tenant),
+	}
 }
 
 // site is where the caller has reached us.
@@ -142,12 +145,45 @@ func (s *Server) home(c *fiber.Ctx) error {
 	if id.Role != access.Owner {
 		return c.Redirect("/tenants/"+string(id.TenantID), http.StatusSeeOther)
 	}
-	o, err := s.Overviews.Latest(c.UserContext())
+	ctx := c.UserContext()
+	o, err := s.Overviews.Latest(ctx)
 	if err != nil {
 		return err
 	}
-	query := dashboards.ParseOwnerQuery(func(key string) string { return c.Query(key) })
-	return s.render(c, "owner", dashboards.NewOwner(o, query, s.site(c)))
+	d := dashboards.OwnerData{
+		Overview: o, Query: dashboards.ParseOwnerQuery(func(key string) string { return c.Query(key) }),
+	}
+	if d.Run, err = s.lastRun(ctx); err != nil {
+		return err
+	}
+	if id.Role.May(access.ManageCosts) {
+		if d.Margins, err = s.margins.latest(ctx, s.Now()); err != nil {
+			return err
+		}
+	}
+	return s.render(c, "owner", dashboards.NewOwner(d, *s.viewer(c), s.site(c)))
+}
+
+// lastRun returns the last bill run as the owner's page shows it; nil before
+// the first.
+func (s *Server) lastRun(ctx context.Context) (*dashboards.BillRun, error) {
+	all, err := s.DB.ListBillRuns(ctx, invoq.Everyone(), invoq.Page{Limit: 1})
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	r := all[0]
+	run := &dashboards.BillRun{
+		Month: r.Month, Finalize: r.Finalize, CreatedAt: r.CreatedAt, FinishedAt: r.FinishedAt,
+		Tenants: r.Tenants, Drafted: r.Drafted, Final: r.Final, Kept: r.Kept, Parked: r.Parked,
+	}
+	if r.Parked == 0 {
+		return run, nil
+	}
+	parked, err := s.DB.ParkedTenants(ctx, invoq.Everyone(), r.ID)
+	run.ParkedTenants = convert(parked, func(p postgres.ParkedTenant) dashboards.ParkedTenant {
+		return dashboards.ParkedTenant{ID: p.TenantID, Name: p.Tenant, Problem: p.Problem}
+	})
+	return run, err
 }
 
 // latestBills is how many bills a tenant's page has.
@@ -162,11 +198,12 @@ func (s *Server) tenantPage(c *fiber.Ctx) error {
 	}
 	d := dashboards.TenantData{Month: m, Now: now}
 	if id.Role.May(access.ReadBills) {
-		d.Bills, err = s.DB.ListBills(ctx, id.Scope(), postgres.BillFilter{Tenant: m.Tenant.ID},
-			invoq.Page{Limit: latestBills})
-		if err != nil {
+		if err := s.addBills(ctx, id.Scope(), &d); err != nil {
 			return err
 		}
+	}
+	if err := s.addPeople(ctx, id, &d); err != nil {
+		return err
 	}
 	// The last 24 hours, the one that is not over among them.
 	end := invoq.Window1h.Floor(now).Add(time.Hour)
@@ -185,6 +222,40 @@ func (s *Server) tenantPage(c *fiber.Ctx) error {
 	}
 	d.Ahead = convert(days, func(x outlook.Day) dashboards.AheadDay { return dashboards.AheadDay(x) })
 	return s.render(c, "tenant", dashboards.NewTenant(d, *s.viewer(c), s.site(c)))
+}
+
+// addBills reads the tenant's latest bills, the names of their plans and what was
+// credited of them.
+func (s *Server) addBills(ctx context.Context, scope invoq.Scope, d *dashboards.TenantData) (err error) {
+	d.Bills, err = s.DB.ListBills(ctx, scope, postgres.BillFilter{Tenant: d.Tenant.ID},
+		invoq.Page{Limit: latestBills})
+	if err != nil {
+		return err
+	}
+	d.Plans, d.Credits = map[invoq.PlanID]string{}, map[invoq.BillID][]invoq.CreditNote{}
+	for _, b := range d.Bills {
+		parts := append([]invoq.BillPart{{PlanID: b.PlanID}}, b.Parts...)
+		for _, p := range parts {
+			if _, known := d.Plans[p.PlanID]; known || p.PlanID == "" {
+				continue
+			}
+			versions, err := s.DB.PlanVersions(ctx, scope, p.PlanID)
+			if err != nil && invoq.KindOf(err) != invoq.KindNotFound {
+				return err
+			}
+			d.Plans[p.PlanID] = ""
+			if len(versions) > 0 {
+				d.Plans[p.PlanID] = versions[len(versions)-1].Name
+			}
+		}
+		if b.Number == "" {
+			continue // A draft has no credit notes.
+		}
+		if d.Credits[b.ID], err = s.DB.CreditNotes(ctx, scope, b.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // docs shows the contract as a page.

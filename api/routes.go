@@ -61,7 +61,9 @@ func (s *Server) routes() {
 	app.Get("/login/:ticket", s.open(s.loginByTicket))
 	app.Post("/logout", s.open(s.logout))
 	app.Get("/", s.page(access.ReadUsage, s.home))
+	app.Get("/margins", s.page(access.ManageCosts, s.marginsPage))
 	app.Get("/tenants/:tenant", s.page(access.ReadUsage, s.tenantPage))
+	app.Get("/tenants/:tenant/users/:user", s.page(access.ReadUsage, s.userPage))
 
 	// Everything else is the contract's.
 	app.Use("/api/v1", s.underContract)

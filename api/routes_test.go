@@ -35,6 +35,7 @@ var beside = map[string]access.Permission{
 	"GET /login": access.Public, "POST /login": access.Public, "GET /login/{ticket}": access.Public,
 	"POST /logout": access.Public,
 	"GET /":        access.ReadUsage, "GET /tenants/{tenant}": access.ReadUsage,
+	"GET /margins": access.ManageCosts, "GET /tenants/{tenant}/users/{user}": access.ReadUsage,
 }
 
 var fiberParam = regexp.MustCompile(`:(\w+)`)
@@ -95,7 +96,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	for route, need := range permissionsOf(t, r.server) {
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.NewReplacer("{tenant}", string(tenant.ID), "{plan}", "p", "{bill}", "b", "{key}", "k",
-			"{name}", "job", "{event}", "e", "{ticket}", "x", "+", "none.css").Replace(path)
+			"{name}", "job", "{event}", "e", "{ticket}", "x", "{user}", "u", "+", "none.css").Replace(path)
 		page := !strings.HasPrefix(path, "/api/")
 		for who, key := range map[string]string{
 			"nobody": "", "a stranger": access.NewSecret().Reveal(), "garbage": "ivq_x", "ingest": keys[access.Ingest],
@@ -136,6 +137,7 @@ func TestForeignIdsDoNotExist(t *testing.T) {
 		"/api/v1/usage/dashboard/" + string(zeta.ID), "/api/v1/billing/reports/zeta",
 		"/api/v1/billing/bills/" + bill.ID, "/api/v1/pricing/plans/" + plan.ID,
 		"/api/v1/pricing/plans/" + plan.ID + "/versions", "/tenants/zeta",
+		"/tenants/zeta/users/default",
 	} {
 		a := r.ask(acme[access.Tenant], "GET", path, nil)
 		if a.status != http.StatusNotFound || strings.Contains(a.body, "secret") {

@@ -78,6 +78,7 @@ type Server struct {
 	app      *fiber.App
 	contract *contract
 	tenants  *tenantNames
+	margins  *monthMargins
 	m        httpMetrics
 
 	mu        sync.Mutex
@@ -88,7 +89,10 @@ type Server struct {
 // New returns a server that does not listen yet. It fails when the contract has
 // an operation without a permission.
 func New(p Parts) (*Server, error) {
-	s := &Server{Parts: p, tenants: newTenantNames(p.DB), m: newHTTPMetrics(p.Metrics)}
+	s := &Server{
+		Parts: p, tenants: newTenantNames(p.DB), margins: &monthMargins{db: p.DB},
+		m: newHTTPMetrics(p.Metrics),
+	}
 	var err error
 	if s.contract, err = loadContract(); err != nil {
 		return nil, fmt.Errorf("load the contract: %w", err)

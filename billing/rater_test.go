@@ -251,8 +251,8 @@ func TestPlansOfOthers(t *testing.T) {
 	if report, err := v.Run(t.Context()); err != nil || !report.OK() || report.Entries != 14 {
 		t.Errorf("verified: %+v %v", report, err)
 	}
-	margins, err := k.db.Margins(t.Context(), everyone, postgres.MarginQuery{
-		By: postgres.ByTenant, Interval: month(time.March), Limit: 100,
+	margins, err := k.db.Margins(t.Context(), everyone, ledger.MarginQuery{
+		By: ledger.ByTenant, Interval: month(time.March), Limit: 100,
 	})
 	k.must(err)
 	totals := map[invoq.Currency]string{}

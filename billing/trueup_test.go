@@ -12,7 +12,6 @@ import (
 	"invoq/billing"
 	"invoq/ledger"
 	"invoq/metering"
-	"invoq/postgres"
 )
 
 // poster posts events to the till's book.
@@ -206,25 +205,25 @@ func TestMarginsOfFunctions(t *testing.T) {
 	if billed.String() != "720.055" || real.String() != "0.101" {
 		t.Errorf("entries cost %s and are billed %s", real, billed)
 	}
-	for _, by := range []postgres.MarginBy{
-		postgres.ByUser, postgres.ByTenant, postgres.ByService, postgres.ByResource, postgres.ByDay, postgres.ByMonth,
+	for _, by := range []ledger.MarginBy{
+		ledger.ByUser, ledger.ByTenant, ledger.ByService, ledger.ByResource, ledger.ByDay, ledger.ByMonth,
 	} {
-		all, err := k.db.Margins(t.Context(), everyone, postgres.MarginQuery{
+		all, err := k.db.Margins(t.Context(), everyone, ledger.MarginQuery{
 			By: by, Interval: month(time.March), Limit: 100,
 		})
 		k.must(err)
-		var rows, totals postgres.Margin
+		var rows, totals ledger.Margin
 		for _, m := range all {
 			sum := &rows
 			if m.Total {
 				sum = &totals
 			}
 			sum.RealCost, sum.BilledCost = sum.RealCost.Add(m.RealCost), sum.BilledCost.Add(m.BilledCost)
-			if m.Key == "waiter" && (m.BilledCost.IsZero() || by != postgres.ByService) {
+			if m.Key == "waiter" && (m.BilledCost.IsZero() || by != ledger.ByService) {
 				t.Errorf("functions are billed %s", m.BilledCost)
 			}
 		}
-		for _, sum := range []postgres.Margin{rows, totals} {
+		for _, sum := range []ledger.Margin{rows, totals} {
 			if !sum.RealCost.Equal(real) || !sum.BilledCost.Equal(billed) {
 				t.Errorf("by %s margins are %s of %s, entries %s of %s", by, sum.BilledCost, sum.RealCost, billed, real)
 			}

@@ -26,6 +26,8 @@ type Chart struct {
 	Rows int
 	// Rest is set when the last series is everything that has none of its own.
 	Rest bool
+	// Signed is set when the series are profit and loss, in this order.
+	Signed bool
 	// Options are JSON without a character that could end a script element.
 	Options template.JS
 }

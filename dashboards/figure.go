@@ -191,6 +191,10 @@ func quantity(m invoq.Meter, d invoq.Decimal) Figure {
 		return duration(d)
 	case invoq.MBMs:
 		return memoryTime(d)
+	case invoq.StorageMB, invoq.BandwidthMB:
+		return withExact(short(d)+" MB", d, "MB")
+	case invoq.ComputeSeconds:
+		return withExact(short(d)+" s", d, "s")
 	}
 	return count(d)
 }
@@ -203,6 +207,13 @@ var meterNames = map[invoq.Meter]string{
 	invoq.CPUMs:       "CPU time",
 	invoq.ColdStarts:  "Cold starts",
 	invoq.Errors:      "Errors",
+
+	invoq.AITokens:       "AI tokens",
+	invoq.APIRequest:     "API requests",
+	invoq.StorageMB:      "Storage",
+	invoq.ComputeSeconds: "Compute",
+	invoq.PaymentTx:      "Payments",
+	invoq.BandwidthMB:    "Bandwidth",
 }
 
 // meterName returns what a reader calls the meter.

@@ -14,7 +14,7 @@ const SecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self';
 type Frame struct {
 	Title string
 	// Section is the part of the navigation that the page belongs to:
-	// "overview", "docs" or none.
+	// "overview", "margins", "docs" or none.
 	Section string
 	// Viewer is who looks at the page; nil when nobody is signed in.
 	Viewer *Viewer
@@ -24,6 +24,8 @@ type Frame struct {
 type Viewer struct {
 	// Owner sees everybody; others see their own tenant.
 	Owner bool
+	// Costs says that real costs, and so margins, may be seen.
+	Costs bool
 	// Name is the tenant's; an owner has none.
 	Name string
 }

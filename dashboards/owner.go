@@ -13,6 +13,16 @@ import (
 // topTenants is how many tenants stand out; the others are drawn as one.
 const topTenants = 5
 
+// OwnerData is what the owner's page is made from.
+type OwnerData struct {
+	*billing.Overview
+	Query OwnerQuery
+	// Margins are those of a month; nil where the book is empty.
+	Margins *MonthMargins
+	// Run is the last bill run; nil before the first.
+	Run *BillRun
+}
+
 // OwnerView is what the owner's page shows: all tenants.
 type OwnerView struct {
 	Frame
@@ -22,7 +32,10 @@ type OwnerView struct {
 	Cards   []Card
 	// Money has one part a currency: amounts of two are never added up.
 	Money []CurrencyView
-	Table TenantTable
+	// Margins and Run are nil where there is nothing of them.
+	Margins *MarginPanel
+	Run     *RunPanel
+	Table   TenantTable
 	// Setup says what to do next; nil once there is something to show.
 	Setup *Setup
 }
@@ -53,18 +66,23 @@ type TopTenant struct {
 }
 
 // NewOwner makes the owner's page from where everybody stands.
-func NewOwner(o *billing.Overview, q OwnerQuery, site Site) OwnerView {
+func NewOwner(d OwnerData, viewer Viewer, site Site) OwnerView {
+	o := d.Overview
 	v := OwnerView{
-		Frame:   Frame{Title: "Overview", Section: "overview", Viewer: &Viewer{Owner: true}},
+		Frame:   Frame{Title: "Overview", Section: "overview", Viewer: &viewer},
 		Counted: ago(o.Counted, o.At, time.UTC),
 	}
 	if len(o.Tenants) == 0 {
 		v.Setup = ownerSetup(site)
 		return v
 	}
-	all := entries(o)
-	v.Table = newTenantTable(all, q, o.At)
+	all := entries(d)
+	v.Table = newTenantTable(all, d.Query, o.At)
 	v.Notices = ownerNotices(all, site)
+	v.Run = newRunPanel(d.Run, o.At)
+	if viewer.Costs {
+		v.Margins = newMarginPanel(d.Margins)
+	}
 	for _, c := range o.Currencies {
 		v.Cards = append(v.Cards, moneyCards(c)...)
 		if !c.Total.IsZero() {
@@ -80,14 +98,28 @@ type entry struct {
 	*billing.Standing
 	invocations invoq.Decimal
 	status      Status
+	lastUse     time.Time // by functions or by events; zero: never
 }
 
-// entries returns what the table lists: every tenant, with its month if it has one.
-func entries(o *billing.Overview) []entry {
-	all := make([]entry, len(o.Tenants))
-	for i := range o.Tenants {
-		s := &o.Tenants[i]
-		all[i] = entry{Standing: s, invocations: s.Used(invoq.Invocations), status: statusOf(&s.Month)}
+// entries returns what the table lists: every tenant, with its month if it has
+// one, and what the book knows of its last use.
+func entries(d OwnerData) []entry {
+	all := make([]entry, len(d.Tenants))
+	for i := range d.Tenants {
+		s := &d.Tenants[i]
+		e := entry{
+			Standing: s, invocations: s.Used(invoq.Invocations), status: statusOf(&s.Month), lastUse: s.LastUse,
+		}
+		if d.Margins != nil {
+			told, does := d.Margins.Tenants[s.Tenant.ID]
+			if does && e.status.Kind == statusIdle {
+				e.status = Status{Kind: statusFine, Text: "By events"}
+			}
+			if told.After(e.lastUse) {
+				e.lastUse = told
+			}
+		}
+		all[i] = e
 	}
 	return all
 }

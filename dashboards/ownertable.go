@@ -41,7 +41,7 @@ var orders = map[string]func(a, b entry) int{
 	"invocations": func(a, b entry) int {
 		return b.invocations.Cmp(a.invocations)
 	},
-	"used":   func(a, b entry) int { return b.LastUse.Compare(a.LastUse) },
+	"used":   func(a, b entry) int { return b.lastUse.Compare(a.lastUse) },
 	"name":   func(_, _ entry) int { return 0 }, // As they come.
 	"status": func(a, b entry) int { return cmp.Compare(rank(a), rank(b)) },
 }
@@ -198,7 +198,7 @@ func newTenantRow(e entry, now time.Time) TenantRow {
 	row := TenantRow{
 		Name: string(e.Tenant.Name), Href: tenantHref(e.Tenant.ID),
 		Invocations: count(e.invocations),
-		LastUse:     ago(e.LastUse, now, zoneOf(&e.Month)),
+		LastUse:     ago(e.lastUse, now, zoneOf(&e.Month)),
 		Status:      e.status,
 		Currency:    string(e.Tenant.Currency),
 		PlanLabel:   e.Plan.Name,

@@ -50,10 +50,31 @@ func statusOf(m *billing.Month) Status {
 		return Status{Kind: statusPartly, Text: "Partly unpriced", Detail: meterList(missed)}
 	case m.Used(invoq.Invocations).IsZero():
 		return Status{Kind: statusIdle, Text: "Idle"}
-	case len(m.Warnings) > 0:
-		return Status{Kind: statusNote, Text: plural(len(m.Warnings), "note", "notes")}
+	case noteOf(m) != "":
+		return Status{Kind: statusNote, Text: noteOf(m)}
 	}
 	return Status{Kind: statusFine, Text: "Fine"}
+}
+
+// notes are the warnings of package billing about which something can be done,
+// by a part of their text, and what they come to in two words. That a pod ends
+// between two scrapes is not among them: it is so of every pod, and stands on
+// the tenant's page.
+var notes = []struct{ part, text string }{
+	{"had no known memory", "Memory unknown"},
+	{"were counted from first samples", "Starts assumed"},
+}
+
+// noteOf says in two words what is uncertain about a month and can be mended.
+func noteOf(m *billing.Month) string {
+	for _, n := range notes {
+		for _, w := range m.Warnings {
+			if strings.Contains(w, n.part) {
+				return n.text
+			}
+		}
+	}
+	return ""
 }
 
 // uncovered tells usage that the plan's rates miss, though they price its

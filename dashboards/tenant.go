@@ -8,6 +8,7 @@ import (
 
 	"invoq"
 	"invoq/billing"
+	"invoq/ledger"
 	"invoq/pricing"
 )
 
@@ -22,6 +23,14 @@ type TenantData struct {
 	Now     time.Time
 	// Ahead are the days from today to the month's end; none: nothing is known.
 	Ahead []AheadDay
+	// People are the sums of the book by user, totals first, of PeopleMonth, a
+	// month of UTC.
+	People      []ledger.Margin
+	PeopleMonth string
+	// Plans are the names of the plans that bills name; Credits are the notes of
+	// those bills.
+	Plans   map[invoq.PlanID]string
+	Credits map[invoq.BillID][]invoq.CreditNote
 }
 
 // TenantView is what a tenant's page shows.
@@ -41,7 +50,11 @@ type TenantView struct {
 	Lines []LineRow
 	Total Figure
 	Bills []BillRow
-	Setup *Setup
+	// People is who used what is told by events; nil: nobody did.
+	People *PeoplePanel
+	// Functions is set when functions were used this month.
+	Functions bool
+	Setup     *Setup
 	// Priced is set when the month has a plan.
 	Priced bool
 }
@@ -70,20 +83,25 @@ func NewTenant(d TenantData, viewer Viewer, site Site) TenantView {
 		Name:   name,
 		Facts:  facts(&d.Month),
 		Priced: d.Problem == "",
-		Bills:  newBillRows(d.Bills, zoneOf(&d.Month)),
+		Bills:  newBillRows(d, zoneOf(&d.Month)),
+		People: newPeoplePanel(d, viewer),
 	}
 	v.Notices = tenantNotices(&d.Month, viewer, site)
 	if len(d.Shares) == 0 {
-		v.Setup = tenantSetup(site, d.Tenant)
+		if v.People == nil {
+			v.Setup = tenantSetup(site, d.Tenant)
+		}
 		return v
 	}
+	v.Functions = true
 	all := latencies(d.Latency)
 	v.Cards = tenantCards(d, all.overall)
 	v.ByDay, v.Days = tenantDays(&d.Month)
 	v.Ahead = aheadChart(&d.Month, d.Ahead)
 	v.Revisions, v.ByRevision = revisions(&d.Month, all)
 	v.Meters = meters(&d.Month)
-	v.Lines, v.Total = newLineRows(d.Bill.Lines, d.Bill.Currency), money(d.Bill.Total, d.Bill.Currency)
+	v.Lines = newLineRows(d.Bill.Lines, d.Bill.Currency, nil, zoneOf(&d.Month))
+	v.Total = money(d.Bill.Total, d.Bill.Currency)
 	return v
 }
 

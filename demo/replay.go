@@ -14,12 +14,15 @@ import (
 	"invoq/internal/fleetsim"
 )
 
-// Config says what to replay. Zero fields other than Days are invalid.
+// Config says what to replay. Zero fields other than Users are
+// invalid.
 type Config struct {
 	Client Client
 	// Days is how often the recorded hours are played: 1 is what was
 	// recorded, more is composed of it.
 	Days int
+	// Users are how many users the simulated platform has; 0: it is left out.
+	Users int
 	// Now is when the replay ends, in the time of its samples.
 	Now time.Time
 	// Out receives the tables, Progress the bars.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -41,8 +42,17 @@ func (b bill) quantity(m invoq.Meter) invoq.Decimal {
 	return sum
 }
 
-// Run replays the trace, has it counted and billed, and prints what came of it.
+// Run replays the trace, has it counted and billed, tells what the users of a
+// simulated platform did, and prints what came of both.
 func Run(ctx context.Context, cfg Config) error {
+	if err := runTrace(ctx, cfg); err != nil || cfg.Users == 0 {
+		return err
+	}
+	return runPlatform(ctx, cfg)
+}
+
+// runTrace replays the trace, and prints its bills and how exact they are.
+func runTrace(ctx context.Context, cfg Config) error {
 	started := time.Now()
 	p, err := replay(ctx, cfg)
 	if err != nil {
@@ -51,6 +61,10 @@ func Run(ctx context.Context, cfg Config) error {
 	sent := time.Since(started)
 	fmt.Fprintf(cfg.Out, "sent %d samples of %d pods in %s (%.0f samples/s, each synced before it was acknowledged)\n",
 		p.samples, p.pods+simulatedPods, sent.Round(time.Millisecond*100), float64(p.samples)/sent.Seconds())
+	// Before usage is in the book, whose entries are priced as they are posted.
+	if err := cfg.Client.post(ctx, "/api/v1/pricing/plans", plan, nil); err != nil {
+		return err
+	}
 	var counted struct{ Windows int }
 	if err := cfg.Client.post(ctx, "/api/v1/metrics/aggregate", nil, &counted); err != nil {
 		return err
@@ -66,9 +80,6 @@ func Run(ctx context.Context, cfg Config) error {
 
 // bill computes the bill of every tenant for the months that the replay touches.
 func (p *played) bill(ctx context.Context, cfg Config) ([]bill, error) {
-	if err := cfg.Client.post(ctx, "/api/v1/pricing/plans", plan, nil); err != nil {
-		return nil, err
-	}
 	names := map[string]bool{simulated: true}
 	for _, f := range p.functions {
 		names[f.Tenant()] = true
@@ -100,29 +111,41 @@ func printBills(cfg Config, p *played, bills []bill) {
 		p.from.Format("2006-01-02 15:04"), p.to.Format("2006-01-02 15:04 MST"))
 	fmt.Fprintln(w, "tenant\tinvocations\tGB·s\tcold starts\tUSD\t")
 	var rest, total invoq.Decimal
+	var fleet bill
 	shown, others := 0, 0
 	for _, b := range bills {
-		if b.Tenant == simulated {
-			continue
-		}
 		total = total.Add(b.Total)
-		if shown == topBills {
+		switch {
+		case b.Tenant == simulated:
+			fleet = b
+		case shown == topBills:
 			rest = rest.Add(b.Total)
 			others++
-			continue
+		default:
+			shown++
+			printBill(w, b)
 		}
-		shown++
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", b.Tenant, b.quantity(invoq.Invocations),
-			gigabyteSeconds(b.quantity(invoq.MBMs)), b.quantity(invoq.ColdStarts), b.Total.Fixed(2))
 	}
 	fmt.Fprintf(w, "%d others\t\t\t\t%s\t\n", others, rest.Fixed(2))
+	printBill(w, fleet)
 	fmt.Fprintf(w, "all\t\t\t\t%s\t\n", total.Fixed(2))
 	_ = w.Flush() // A terminal that is gone shows nothing, and needs nothing.
+	if p.from.Month() == p.to.Month() {
+		fmt.Fprintln(cfg.Out, "The sum is the month to date of the owner's page.")
+	} else {
+		fmt.Fprintln(cfg.Out, "The sum is of several months: the owner's page has the last one.")
+	}
 	fmt.Fprintln(cfg.Out, "Invocations, durations and memory: recorded (Azure Functions trace 2019, CC BY 4.0)."+
 		" Pods: composed.")
 	if cfg.Days > 1 {
 		fmt.Fprintf(cfg.Out, "Time: composed; the 8 recorded hours are played %d times.\n", cfg.Days)
 	}
+}
+
+// printBill prints a bill in a line.
+func printBill(w io.Writer, b bill) {
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", b.Tenant, b.quantity(invoq.Invocations),
+		gigabyteSeconds(b.quantity(invoq.MBMs)), b.quantity(invoq.ColdStarts), b.Total.Fixed(2))
 }
 
 // gigabyteSeconds shows MB·ms in the unit that people know, 1,024 MB × 1 s.

@@ -57,7 +57,7 @@ func (db *DB) SumBook(
 	ctx context.Context, s invoq.Scope, spans []Span, size int64,
 ) (BookSums, error) {
 	sums := BookSums{Spans: make([][]BookUsage, len(spans))}
-	err := db.still(ctx, s, func(tx pgx.Tx) error {
+	err := db.atOneMoment(ctx, s, func(tx pgx.Tx) error {
 		var err error
 		if sums.Head, err = headAt(ctx, tx, size); err != nil || len(spans) == 0 {
 			return err
@@ -77,11 +77,6 @@ func (db *DB) BookHead(ctx context.Context) (invoq.BookHead, error) {
 		return err
 	})
 	return h, wrap(err, "read the head of the book")
-}
-
-// still runs fn in a transaction that sees one state of the database.
-func (db *DB) still(ctx context.Context, s invoq.Scope, fn func(pgx.Tx) error) error {
-	return db.inAt(ctx, s, pgx.RepeatableRead, fn)
 }
 
 // headAt returns the head of the first size entries, which must end a batch.

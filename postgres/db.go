@@ -182,15 +182,17 @@ func migrateJobs(ctx context.Context, pool *pgxpool.Pool) error {
 
 // in runs fn in a transaction that sees the rows in scope and no others.
 func (db *DB) in(ctx context.Context, s invoq.Scope, fn func(pgx.Tx) error) error {
-	return db.inAt(ctx, s, pgx.ReadCommitted, fn)
+	return db.inTx(ctx, s, pgx.TxOptions{}, fn)
 }
 
-// inAt is in at a level of isolation.
-func (db *DB) inAt(
-	ctx context.Context, s invoq.Scope, level pgx.TxIsoLevel, fn func(pgx.Tx) error,
-) error {
-	options := pgx.TxOptions{IsoLevel: level}
-	err := pgx.BeginTxFunc(ctx, db.pool, options, func(tx pgx.Tx) error {
+// atOneMoment runs fn in a transaction that only reads, and whose every query
+// sees the database as it was at the first.
+func (db *DB) atOneMoment(ctx context.Context, s invoq.Scope, fn func(pgx.Tx) error) error {
+	return db.inTx(ctx, s, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
+}
+
+func (db *DB) inTx(ctx context.Context, s invoq.Scope, how pgx.TxOptions, fn func(pgx.Tx) error) error {
+	err := pgx.BeginTxFunc(ctx, db.pool, how, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT set_config('invoq.scope', $1, true)", s.String()); err != nil {
 			return fmt.Errorf("set scope: %w", err)
 		}

@@ -13,32 +13,46 @@ import (
 	"invoq/demo"
 )
 
-// demoCmd replays a recorded trace into a server of its own.
+// demoCmd replays a recorded trace, and a simulated platform's usage, into a
+// server of its own.
 type demoCmd struct {
 	Data     string `help:"Folder to keep everything in; without it a temporary one is used and removed." placeholder:"DIR"`
 	Listen   string `default:"127.0.0.1:8080" help:"Address to listen on." placeholder:"ADDR"`
 	Days     int    `default:"1" help:"How often to play the 8 recorded hours, 1 to 30; above 1 is composed."`
-	Once     bool   `help:"Exit when the bill is printed."`
+	Users    int    `default:"240" help:"Users of the simulated AI platform, 0 to 1000; 0 leaves it out."`
+	Once     bool   `help:"Exit when everything is printed."`
 	LogLevel string `default:"warn" enum:"debug,info,warn,error" help:"What the server logs: debug, info, warn or error."`
 }
 
 // Help shows how the command is used.
 func (d *demoCmd) Help() string {
-	return `Starts a server, replays a recorded serverless trace into it over HTTP, counts, bills,
-prints the bill and stays up.
+	return `Starts a server and shows what it makes of two customers of it, then stays up with its pages.
+
+First a recorded serverless trace is replayed over HTTP, counted, billed, and held against the truth.
+Then a simulated AI platform tells by events what its users did last month and this one: AI tokens, API
+requests, storage, compute, payments, bandwidth. The owner's table says what each user cost and what is
+billed for it. The platform is drawn from a fixed seed; its users, providers and prices do not exist.
 
   invoq demo                       look at the pages, then press Ctrl-C
-  invoq demo --once                print the bill and exit
+  invoq demo --once                print the tables and exit
+  invoq demo --users 0             the recorded trace alone
   invoq demo --data ./demo-data    keep what was made`
 }
 
 // maxDemoDays bounds what a demo composes.
 const maxDemoDays = 30
 
+// maxDemoUsers bounds the simulated platform: one answer of margins holds all of
+// its users.
+const maxDemoUsers = 1000
+
 // Run runs the demo.
 func (d *demoCmd) Run(ctx context.Context, std stdio) error {
 	if d.Days < 1 || d.Days > maxDemoDays {
 		return invoq.Errorf(invoq.KindUnprocessable, "--days %d is not between 1 and %d", d.Days, maxDemoDays)
+	}
+	if d.Users < 0 || d.Users > maxDemoUsers {
+		return invoq.Errorf(invoq.KindUnprocessable, "--users %d is not between 0 and %d", d.Users, maxDemoUsers)
 	}
 	dir, cleanUp, err := d.dataDir()
 	if err != nil {
@@ -101,7 +115,7 @@ func (d *demoCmd) play(ctx context.Context, std stdio, h *house) error {
 	go func() {
 		played <- demo.Run(serving, demo.Config{
 			Client: demo.Client{URL: address, Key: secret.Reveal(), HTTP: http.DefaultClient},
-			Days:   d.Days, Now: time.Now(), Out: std.out, Progress: std.err,
+			Days:   d.Days, Users: d.Users, Now: time.Now(), Out: std.out, Progress: std.err,
 		})
 	}()
 	select {

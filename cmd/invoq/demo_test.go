@@ -9,7 +9,8 @@ import (
 )
 
 // The demo prints bills that add up, and counts what the trace and the simulated
-// fleet really served, to the last invocation.
+// fleet really served, to the last invocation; its margins are what the simulated
+// platform's events come to.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("replays millions of samples")
@@ -29,6 +30,16 @@ func TestDemo(t *testing.T) {
 	} {
 		m := regexp.MustCompile(want).FindStringSubmatch(out.String())
 		if m == nil || m[1] != m[2] {
+			t.Errorf("no line is like %q", want)
+		}
+	}
+	for _, want := range []string{
+		`user-\d{3} +simulated-tenant-\d +\d+\.\d\d +\d+\.\d\d +-\d+\.\d\d +loss`,
+		`PAYMENT_TX +(\d+) +\d+ +0\.00 +0\.00 +0\.00 +unpriced`,
+		// It says so only once it has held the sums against what was told.
+		`Every sum is GET /api/v1/margins of the month`,
+	} {
+		if !regexp.MustCompile(want).MatchString(out.String()) {
 			t.Errorf("no line is like %q", want)
 		}
 	}

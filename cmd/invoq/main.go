@@ -17,7 +17,7 @@ import (
 // cli is the command line: one field a subcommand.
 type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run the server."`
-	Demo     demoCmd     `cmd:"" help:"Replay a recorded trace into a server of its own and print the bill."`
+	Demo     demoCmd     `cmd:"" help:"Replay a recorded trace and a simulated platform into a server of its own; print bills and margins."`
 	Forecast forecastCmd `cmd:"" help:"Look ahead from a file of series, with intervals."`
 	Health   healthCmd   `cmd:"" help:"Ask a running server whether it works."`
 	Keygen   keygenCmd   `cmd:"" help:"Print a new API key."`

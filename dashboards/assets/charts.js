@@ -14,9 +14,12 @@ function colour(name) {
   return value;
 }
 
-function palette(options, rest) {
+function palette(options, { rest, signed }) {
+  if (signed !== undefined) {
+    return [colour("--profit"), colour("--loss")];
+  }
   const colours = [1, 2, 3, 4, 5].map((n) => colour(`--series-${n}`));
-  if (rest) {
+  if (rest !== undefined) {
     colours.length = Math.min(options.series.length - 1, colours.length);
     colours.push(colour("--series-rest"));
   }
@@ -52,9 +55,9 @@ function dress(options, script) {
   options.animation = !calm.matches;
   options.animationDuration = 250;
   options.backgroundColor = "transparent";
-  options.color = palette(options, "rest" in script.dataset);
+  options.color = palette(options, script.dataset);
   options.textStyle = { fontFamily: font, color: text };
-  options.grid = { left: 0, right: lying ? 16 : 4, top: 10, bottom: options.legend.show ? 36 : 4, containLabel: true };
+  options.grid = { left: 0, right: 16, top: 10, bottom: options.legend.show ? 36 : 4, containLabel: true };
   Object.assign(options.legend, {
     bottom: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 12, itemGap: 16,
     textStyle: { color: muted, fontFamily: font, width: narrow ? 120 : 180, overflow: "truncate" },
@@ -85,6 +88,10 @@ function dress(options, script) {
   for (const [i, series] of options.series.entries()) {
     const last = i === options.series.length - 1;
     series.barMaxWidth = lying ? 18 : 36;
+    if ("signed" in script.dataset) {
+      series.itemStyle = { borderRadius: i === 0 ? [3, 3, 0, 0] : [0, 0, 3, 3] };
+      continue;
+    }
     series.itemStyle = { borderRadius: lying ? [0, 4, 4, 0] : last ? [3, 3, 0, 0] : 0 };
     if (series.type === "line") {
       // What was used, what is expected, and the bounds around it: 80 %, then 95 %.

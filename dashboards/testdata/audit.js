@@ -44,6 +44,14 @@
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   };
 
+  // The picture is read from a copy: reading a canvas often makes it slow, and
+  // the browser complains.
+  const copied = (picture) => {
+    const copy = new OffscreenCanvas(picture.width, picture.height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(picture, 0, 0);
+    return copy.getImageData(0, 0, picture.width, picture.height).data;
+  };
+
   const ours = [...document.querySelectorAll("body *")].filter((el) => !within(el, "#docs"));
   const hasText = (el) => [...el.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.data.trim() !== "");
   const named = (el) => (el.textContent.trim() || el.getAttribute("aria-label") || el.getAttribute("title") || "") !== "";
@@ -62,7 +70,7 @@
     charts: [...document.querySelectorAll(".plot")].map((plot) => {
       const chart = window.echarts?.getInstanceByDom(plot);
       const picture = plot.querySelector("canvas");
-      const pixels = picture ? picture.getContext("2d").getImageData(0, 0, picture.width, picture.height).data : [];
+      const pixels = picture ? copied(picture) : [];
       return {
         id: plot.id,
         series: chart ? chart.getOption().series.length : 0,

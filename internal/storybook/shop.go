@@ -36,6 +36,8 @@ type client struct {
 type shop struct {
 	clients []*client
 	plans   []invoq.Plan
+	// before are versions of the plans before these.
+	before []invoq.Plan
 }
 
 var _ billing.Database = (*shop)(nil)
@@ -58,12 +60,12 @@ func (s *shop) FindTenant(_ context.Context, _ invoq.Scope, idOrName string) (in
 	return invoq.Tenant{}, invoq.Errorf(invoq.KindNotFound, "no tenant %q", idOrName)
 }
 
-// PlanVersions returns the only version of a plan.
+// PlanVersions returns the versions of a plan, the newest first.
 func (s *shop) PlanVersions(_ context.Context, _ invoq.Scope, id invoq.PlanID) ([]invoq.Plan, error) {
-	for _, p := range s.plans {
-		if p.ID == id {
-			return []invoq.Plan{p}, nil
-		}
+	versions := slices.DeleteFunc(slices.Concat(s.plans, s.before),
+		func(p invoq.Plan) bool { return p.ID != id })
+	if len(versions) > 0 {
+		return versions, nil
 	}
 	return nil, invoq.Errorf(invoq.KindNotFound, "no plan %q", id)
 }

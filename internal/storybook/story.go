@@ -10,7 +10,6 @@ import (
 	"invoq/billing"
 	"invoq/dashboards"
 	"invoq/forecast"
-	"invoq/pricing"
 )
 
 // Story is one page in one state.
@@ -38,6 +37,7 @@ func Stories(ctx context.Context) ([]Story, error) {
 	t := &teller{ctx: ctx}
 	t.owners()
 	t.tenants()
+	t.margins()
 	t.others()
 	return t.all, t.err
 }
@@ -50,11 +50,23 @@ func (t *teller) tell(name, title, page string, view any) {
 // owners tells of the owner's page.
 func (t *teller) owners() {
 	usd := []invoq.Plan{standard(1, "USD", nil)}
+	b := t.book(platform(64))
+	finished, parked, running := runs()
+	show := func(name, title string, s *shop, d dashboards.OwnerData) {
+		d.Overview = t.overview(s)
+		t.tell(name, title, "owner", dashboards.NewOwner(d, ownerEyes, site))
+	}
 	owner := func(name, title string, s *shop, q dashboards.OwnerQuery) {
-		t.tell(name, title, "owner", dashboards.NewOwner(t.overview(s), q, site))
+		show(name, title, s, dashboards.OwnerData{Query: q})
 	}
 	all := dashboards.OwnerQuery{}
-	owner("owner", "An owner's tenants, in one currency", &shop{clients: groves(), plans: usd}, all)
+	show("owner", "An owner's tenants, in one currency", &shop{clients: groves(), plans: usd},
+		dashboards.OwnerData{Margins: b.monthMargins(), Run: finished})
+	show("owner-parked", "A bill run that has parked tenants", &shop{clients: groves()},
+		dashboards.OwnerData{Run: parked})
+	show("owner-running", "A bill run under way, and nobody who loses money",
+		&shop{clients: groves(), plans: usd},
+		dashboards.OwnerData{Margins: t.book(platform(1)).monthMargins(), Run: running})
 	owner(
 		"owner-currencies",
 		"Tenants in four currencies, one of them without a plan in its own",
@@ -87,14 +99,21 @@ func (t *teller) owners() {
 // tenants tells of a tenant's page.
 func (t *teller) tenants() {
 	usd := []invoq.Plan{standard(1, "USD", nil)}
-	full := &shop{clients: []*client{alder()}, plans: usd}
-	owner, self := dashboards.Viewer{Owner: true}, dashboards.Viewer{Name: "alder"}
+	before, now := older()
+	full := &shop{clients: []*client{alder()}, plans: []invoq.Plan{now}, before: []invoq.Plan{before}}
+	owner, self := ownerEyes, dashboards.Viewer{Name: "alder"}
 	t.tenant("tenant", "A tenant, as the owner sees it", full, owner)
 	t.tenant("tenant-self", "The same, as it sees itself", full, self)
 	t.tenant(
 		"tenant-empty",
 		"A tenant that has used nothing",
 		&shop{clients: []*client{newClient(1, "alder", "USD", "UTC")}, plans: usd},
+		owner,
+	)
+	t.tenant(
+		"tenant-events",
+		"A tenant without functions, whose users are told of by events",
+		&shop{clients: []*client{groves()[6]}, plans: usd},
 		owner,
 	)
 	t.tenant("tenant-unpriced", "Usage without a plan", &shop{clients: []*client{alder()}}, owner)
@@ -137,7 +156,7 @@ func (t *teller) others() {
 		detail string
 		viewer *dashboards.Viewer
 	}{
-		{http.StatusNotFound, `no tenant "acme"`, &dashboards.Viewer{Owner: true}},
+		{http.StatusNotFound, `no tenant "acme"`, &ownerEyes},
 		{http.StatusForbidden, `a key of role "ingest" lacks the permission usage:read`, nil},
 		{http.StatusServiceUnavailable, "the database does not answer; try again", &dashboards.Viewer{Name: "alder"}},
 	} {
@@ -146,7 +165,7 @@ func (t *teller) others() {
 			dashboards.NewError(e.status, http.StatusText(e.status), e.detail, id, e.viewer))
 		t.all[len(t.all)-1].Status = e.status
 	}
-	t.tell("docs", "The contract", "docs", dashboards.NewDocs(&dashboards.Viewer{Owner: true}))
+	t.tell("docs", "The contract", "docs", dashboards.NewDocs(&ownerEyes))
 }
 
 // overview has the biller price everybody's month.
@@ -187,6 +206,14 @@ func (t *teller) tenant(name, title string, s *shop, viewer dashboards.Viewer) {
 	}
 	if m.Problem == "" && len(c.functions) > 0 {
 		d.Bills = t.bills(biller, c)
+		d.Credits = credits(d.Bills)
+		d.Plans = map[invoq.PlanID]string{}
+		for _, p := range s.plans {
+			d.Plans[p.ID] = p.Name
+		}
+	}
+	if name == "tenant" || name == "tenant-self" || name == "tenant-events" {
+		t.book(platform(64)).people(&d, viewer)
 	}
 	t.tell(name, title, "tenant", dashboards.NewTenant(d, viewer, site))
 }
@@ -210,22 +237,6 @@ func ahead(m *billing.Month) []dashboards.AheadDay {
 				Mean: mean, Lo80: mean - off, Hi80: mean + off, Lo95: mean - 1.6*off, Hi95: mean + 1.6*off,
 			},
 		})
-	}
-	return all
-}
-
-// bills are those of the two months before.
-func (t *teller) bills(biller *billing.Biller, c *client) []invoq.Bill {
-	zone, err := c.Location()
-	t.fail(err)
-	var all []invoq.Bill
-	for i, status := range []invoq.BillStatus{invoq.BillDraft, invoq.BillPaid} {
-		month := pricing.NewMonth(Now.Year(), Now.Month()-time.Month(i+1), zone)
-		bill, err := biller.Preview(t.ctx, invoq.Everyone(), string(c.ID), month.Interval)
-		t.fail(err)
-		bill.Bill.ID = invoq.BillID(fmt.Sprintf("0193a6c2-0000-7000-8000-%012d", i+1))
-		bill.Bill.Status, bill.Bill.CreatedAt = status, month.End.Add(time.Hour)
-		all = append(all, bill.Bill)
 	}
 	return all
 }
