@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv(childURL); url != "" {
 		os.Exit(childRun(url))
 	}
+	if url := os.Getenv(schedulerURL); url != "" {
+		os.Exit(childScheduler(url))
+	}
 	pgtest.Main(m)
 }
 

@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"invoq"
 	"invoq/billing"
@@ -234,8 +236,7 @@ func TestRunKeepsWhatIsIssued(t *testing.T) {
 	if err != nil || run.Kept != 57 || run.Parked != 3 {
 		t.Errorf("run %+v: %v", run, err)
 	}
-	bills := func(s string) string { return s[:strings.Index(s, `{"state"`)+1] }
-	if diff := gocmp.Diff(bills(before), bills(dump(t, url))); diff != "" {
+	if diff := gocmp.Diff(billsOf(before), billsOf(dump(t, url))); diff != "" {
 		t.Errorf("bills changed:\n%s", diff)
 	}
 }
@@ -265,6 +266,74 @@ func TestRunHasOneLeader(t *testing.T) {
 	}
 	if run, err := db.FindBillRun(t.Context(), invoq.Everyone(), ids[0]); err != nil || run.Done() != 60 {
 		t.Errorf("run %+v: %v", run, err)
+	}
+}
+
+// As many runs at a time as the pool has connections do not wait for each
+// other.
+func TestRunsDoNotUseUpThePool(t *testing.T) {
+	db := openFrom(t, pgtest.URL(t, billedFleet("run", size{tenants: 60, services: 2})))
+	conns := int(db.Pool().Config().MaxConns)
+	for n := range conns {
+		_, err := db.CreateBillRun(t.Context(), postgres.BillRun{
+			Month: fmt.Sprintf("2025-%02d", 1+n%12), CreatedBy: "test",
+		}, func(pgx.Tx, postgres.BillRun) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids, err := db.UnfinishedBillRuns(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	leading := make(chan struct{}) // Closed when all lead.
+	var leaders atomic.Int32
+	var runs errgroup.Group
+	for _, id := range ids {
+		runs.Go(func() error {
+			_, err := db.LeadBillRun(ctx, id, func() error {
+				if int(leaders.Add(1)) == len(ids) {
+					close(leading)
+				}
+				select {
+				case <-leading:
+				case <-ctx.Done():
+				}
+				_, err := db.BillRunTenants(ctx, id)
+				return err
+			})
+			return err
+		})
+	}
+	if err := runs.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who asks for a run at the moment at which one ends gets that one or a new one,
+// and no error.
+func TestAskingForARunThatEnds(t *testing.T) {
+	db := openFrom(t, pgtest.URL(t))
+	var askers errgroup.Group
+	for range 4 {
+		askers.Go(func() error {
+			for range 100 {
+				run, err := db.CreateBillRun(t.Context(), postgres.BillRun{Month: "2026-03", CreatedBy: "test"},
+					func(pgx.Tx, postgres.BillRun) error { return nil })
+				if err != nil {
+					return err
+				}
+				if err := db.FinishBillRun(t.Context(), run.ID, april); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := askers.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -40,7 +40,12 @@ type shelf struct {
 
 func newShelf(t testing.TB) *shelf {
 	t.Helper()
-	url := pgtest.URL(t, migrated)
+	return newShelfAt(t, pgtest.URL(t, migrated))
+}
+
+// newShelfAt makes the book in the database at the URL.
+func newShelfAt(t testing.TB, url string) *shelf {
+	t.Helper()
 	db, err := postgres.Open(t.Context(), url, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

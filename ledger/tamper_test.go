@@ -17,6 +17,12 @@ import (
 func filled(t *testing.T) *shelf {
 	t.Helper()
 	s := newShelf(t)
+	s.fill(t)
+	return s
+}
+
+func (s *shelf) fill(t *testing.T) {
+	t.Helper()
 	for i := range 6 {
 		s.post(t, events(100*i, 100*i+100)...)
 		s.sign(t)
@@ -24,7 +30,6 @@ func filled(t *testing.T) *shelf {
 	if r := s.verify(t); !r.OK() || r.Entries != 600 || r.Batches != 6 || r.Heads != 6 {
 		t.Fatalf("before it is touched: %+v", r)
 	}
-	return s
 }
 
 // tables are those that triggers keep.
@@ -87,7 +92,7 @@ func (s *shelf) rehash(t *testing.T) {
 
 // Whatever is done to the book behind its back is found, and the first batch
 // that it was done to is named.
-func TestTamperingIsFoundAndLocated(t *testing.T) {
+func TestCampaignTampering(t *testing.T) {
 	noBatch := int64(-1)
 	for name, x := range map[string]struct {
 		tamper func(*testing.T, *shelf)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,10 @@ const verifyBatches = 16
 
 // maxProblems bounds what is told: a book that is broken everywhere is broken.
 const maxProblems = 100
+
+// ErrDamaged is what a Source wraps when what it reads is there and makes no
+// sense: a page whose checksum is wrong, a number that is none.
+var ErrDamaged = errors.New("what is stored is damaged")
 
 // Source is where a book is read from to be verified.
 type Source interface {
@@ -152,6 +157,13 @@ func (v *Verification) batch(ctx context.Context, b *Batch, next int64) error {
 		v.lost = true
 	}
 	entries, err := v.Source.Entries(ctx, invoq.Everyone(), b.First, b.End())
+	if errors.Is(err, ErrDamaged) {
+		// The batches behind it may be readable, and the tree above its leaves is.
+		v.report.add(Problem{b.First, -1, fmt.Sprintf("its entries cannot be read: %v", err)})
+		v.inner(b)
+		delete(v.keys, b.First)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("read entries of the batch at %d: %w", b.First, err)
 	}

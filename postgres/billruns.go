@@ -82,41 +82,57 @@ func scanRun(row pgx.CollectableRow) (BillRun, error) {
 func (db *DB) CreateBillRun(
 	ctx context.Context, r BillRun, also func(Tx, BillRun) error,
 ) (BillRun, error) {
-	asked := r
+	var run BillRun
 	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {
-		size, _, err := tail(ctx, tx)
-		if err != nil {
+		for {
+			var err error
+			if run, err = startRun(ctx, tx, r); err == nil {
+				return also(tx, run)
+			}
+			if !errors.Is(err, pgx.ErrNoRows) {
+				return err
+			}
+			run, err = unfinishedRun(ctx, tx, r.Month)
+			if errors.Is(err, pgx.ErrNoRows) {
+				continue // It has ended between the two.
+			}
+			if err == nil && run.Finalize != r.Finalize {
+				return invoq.Errorf(invoq.KindConflict, "another run of %s goes on: %s", run.Month, run.ID)
+			}
 			return err
 		}
-		rows, _ := tx.Query(ctx, `
-			WITH r AS (
-				INSERT INTO bill_runs (id, month, finalize, tenants, head_size, created_by)
-				SELECT @id, @month, @finalize, count(*), @size, @by
-				FROM tenants
-				ON CONFLICT (month) WHERE finished_at IS NULL DO NOTHING
-				RETURNING *
-			)
-			SELECT `+runColumns+`
-			FROM r`+runCounts, pgx.NamedArgs{
-			"id": newID(), "month": r.Month, "finalize": r.Finalize, "size": size, "by": r.CreatedBy,
-		})
-		if r, err = pgx.CollectExactlyOneRow(rows, scanRun); err == nil {
-			return also(tx, r)
-		}
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
-		rows, _ = tx.Query(ctx, `
-			SELECT `+runColumns+`
-			FROM bill_runs r`+runCounts+`
-			WHERE r.month = $1 AND r.finished_at IS NULL`, asked.Month)
-		r, err = pgx.CollectExactlyOneRow(rows, scanRun)
-		if err == nil && r.Finalize != asked.Finalize {
-			return invoq.Errorf(invoq.KindConflict, "another run of %s goes on: %s", r.Month, r.ID)
-		}
-		return err
 	})
-	return r, wrap(err, "create bill run of %s", asked.Month)
+	return run, wrap(err, "create bill run of %s", r.Month)
+}
+
+// startRun stores a run, unless one of the month goes on: then there is no row.
+func startRun(ctx context.Context, tx pgx.Tx, r BillRun) (BillRun, error) {
+	size, _, err := tail(ctx, tx)
+	if err != nil {
+		return BillRun{}, err
+	}
+	rows, _ := tx.Query(ctx, `
+		WITH r AS (
+			INSERT INTO bill_runs (id, month, finalize, tenants, head_size, created_by)
+			SELECT @id, @month, @finalize, count(*), @size, @by
+			FROM tenants
+			ON CONFLICT (month) WHERE finished_at IS NULL DO NOTHING
+			RETURNING *
+		)
+		SELECT `+runColumns+`
+		FROM r`+runCounts, pgx.NamedArgs{
+		"id": newID(), "month": r.Month, "finalize": r.Finalize, "size": size, "by": r.CreatedBy,
+	})
+	return pgx.CollectExactlyOneRow(rows, scanRun)
+}
+
+// unfinishedRun returns the run of the month that goes on, if there is one.
+func unfinishedRun(ctx context.Context, tx pgx.Tx, month string) (BillRun, error) {
+	rows, _ := tx.Query(ctx, `
+		SELECT `+runColumns+`
+		FROM bill_runs r`+runCounts+`
+		WHERE r.month = $1 AND r.finished_at IS NULL`, month)
+	return pgx.CollectExactlyOneRow(rows, scanRun)
 }
 
 // FindBillRun returns a run.
@@ -189,19 +205,22 @@ func (db *DB) ParkedTenants(ctx context.Context, s invoq.Scope, run string) ([]P
 
 // LeadBillRun runs fn while no other server leads the run, and reports false
 // without running it when one does. The lead ends with the connection, so that
-// a server that dies gives it up at once.
+// a server that dies gives it up at once. It is a connection beside the pool:
+// leaders that held those of the pool and waited for more of them would wait
+// for each other.
 func (db *DB) LeadBillRun(ctx context.Context, id string, fn func() error) (bool, error) {
-	conn, err := db.pool.Acquire(ctx)
+	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
 	if err != nil {
 		return false, wrap(asError(err), "lead bill run %q", id)
 	}
-	defer conn.Release()
+	defer conn.Close(context.WithoutCancel(ctx))
 	var leads bool
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended('bill run ' || $1, 0))`, id).Scan(&leads)
 	if err != nil || !leads {
 		return false, wrap(asError(err), "lead bill run %q", id)
 	}
-	// A pooled connection outlives the run; one that has died has let go already.
+	// A session ends a moment after its connection; whoever asks next must not
+	// find it. One that has died has let go already.
 	defer conn.Exec(context.WithoutCancel(ctx),
 		`SELECT pg_advisory_unlock(hashtextextended('bill run ' || $1, 0))`, id)
 	return true, fn()

@@ -196,12 +196,14 @@ func (f RunFinal) settle(ctx context.Context, tx pgx.Tx, drafts []runDraft) erro
 	return err
 }
 
-// FinishBillRun records that a run has ended.
+// FinishBillRun records that a run has ended, and of how many tenants it was:
+// one that was being registered when the run was asked for may be among them.
 func (db *DB) FinishBillRun(ctx context.Context, run string, at time.Time) error {
 	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE bill_runs
-			SET finished_at = $2
+			SET finished_at = $2,
+				tenants = (SELECT count(*) FROM bill_run_tenants WHERE run_id = $1::uuid)
 			WHERE id = $1::uuid AND finished_at IS NULL`, run, at)
 		return err
 	})

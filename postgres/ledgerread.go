@@ -2,9 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"invoq"
@@ -51,7 +54,19 @@ func (db *DB) Entries(ctx context.Context, s invoq.Scope, from, to int64) ([]led
 		all, err = pgx.CollectRows(rows, scanEntry)
 		return err
 	})
-	return all, wrap(err, "read entries %d to %d", from, to)
+	return all, wrap(damaged(err), "read entries %d to %d", from, to)
+}
+
+// damaged marks the errors of stored bytes that make no sense: those of the
+// database's class XX, internal error and corrupted data, and values that
+// cannot be scanned.
+func damaged(err error) error {
+	var pg *pgconn.PgError
+	var scan pgx.ScanArgError
+	if errors.As(err, &pg) && strings.HasPrefix(pg.Code, "XX") || errors.As(err, &scan) {
+		return fmt.Errorf("%w: %w", ledger.ErrDamaged, err)
+	}
+	return err
 }
 
 // Batches returns the batches that begin at or after a position, in their

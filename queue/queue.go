@@ -45,6 +45,9 @@ type Config struct {
 	// URL is that of an outside NATS with JetStream; then Dir is not used, and
 	// what is synced when is the cluster's own setting.
 	URL string
+	// Replicas is on how many nodes of an outside cluster each event is kept; 0
+	// is 1.
+	Replicas int
 	// MaxBytes is the budget of disk for events that wait, more than 0.
 	MaxBytes int64
 	Log      *slog.Logger
@@ -76,11 +79,24 @@ func Open(ctx context.Context, cfg Config) (*Queue, error) {
 		q.Close()
 		return nil, err
 	}
-	if err := q.makeStreams(ctx); err != nil {
+	if err := q.insistOnStreams(ctx); err != nil {
 		q.Close()
 		return nil, err
 	}
 	return q, nil
+}
+
+// insistOnStreams makes the streams, for a while again and again where that
+// may help: an outside cluster that starts beside us has to find its leader
+// first, and a busy machine may take longer than one request waits.
+func (q *Queue) insistOnStreams(ctx context.Context) error {
+	for deadline := time.Now().Add(startTime); ; pause(ctx, firstRetry) {
+		err := q.makeStreams(ctx)
+		hopeful := q.cfg.URL != "" || errors.Is(err, context.DeadlineExceeded)
+		if err == nil || !hopeful || ctx.Err() != nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 func (q *Queue) connect() (err error) {
@@ -128,14 +144,14 @@ func (q *Queue) makeStreams(ctx context.Context) (err error) {
 		Name: streamName, Subjects: []string{subject}, Storage: jetstream.FileStorage,
 		// Nothing is dropped to make room: what has no room is refused.
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
-		MaxBytes: q.cfg.MaxBytes, MaxMsgSize: 2 * maxMessageBytes,
+		MaxBytes: q.cfg.MaxBytes, MaxMsgSize: 2 * maxMessageBytes, Replicas: q.cfg.Replicas,
 	})
 	if err != nil {
 		return fmt.Errorf("make the queue's stream: %w", err)
 	}
 	_, err = q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: deadStream, Subjects: []string{deadSubject}, Storage: jetstream.FileStorage,
-		Discard: jetstream.DiscardOld, MaxBytes: deadBytes, MaxMsgSize: 2 * maxMessageBytes,
+		Discard: jetstream.DiscardOld, MaxBytes: deadBytes, MaxMsgSize: 2 * maxMessageBytes, Replicas: q.cfg.Replicas,
 	})
 	if err != nil {
 		return fmt.Errorf("make the stream of unreadable messages: %w", err)

@@ -40,9 +40,19 @@ func (h *house) openQueue(ctx context.Context) (err error) {
 		return invoq.Errorf(invoq.KindUnprocessable, "queue-mb %d is not between 1 and %d",
 			h.cfg.QueueMB, maxQueueMB)
 	}
+	switch h.cfg.QueueReplicas {
+	case 1:
+	case 3, 5:
+		if h.cfg.QueueURL == "" {
+			return invoq.Errorf(invoq.KindUnprocessable,
+				"queue-replicas %d are of a cluster: give its address with --queue-url", h.cfg.QueueReplicas)
+		}
+	default:
+		return invoq.Errorf(invoq.KindUnprocessable, "queue-replicas %d is not 1, 3 or 5", h.cfg.QueueReplicas)
+	}
 	h.queue, err = queue.Open(ctx, queue.Config{
 		Dir: filepath.Join(h.dir, "queue"), URL: h.cfg.QueueURL, MaxBytes: h.cfg.QueueMB << 20,
-		Log: h.log.With("part", "queue"), Metrics: h.set,
+		Replicas: h.cfg.QueueReplicas, Log: h.log.With("part", "queue"), Metrics: h.set,
 	})
 	if err != nil {
 		return err

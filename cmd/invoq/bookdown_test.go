@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"invoq"
 	"invoq/postgres/private"
 )
 
@@ -102,14 +103,22 @@ func batchOf(from, size int) []byte {
 	at := time.Now().UTC().Truncate(24 * time.Hour).Add(-24 * time.Hour) // The same for a day.
 	for n := from; n < from+size; n++ {
 		b.WriteString(map[bool]string{true: "[", false: ","}[n == from])
-		fmt.Fprintf(&b, `{"tenant_id":"tenant-%d","userId":"user-%d","platformId":"assistant",`+
-			`"resourceType":"AI_TOKENS","provider":"openai","service":"gpt-4","quantity":%d.5,`+
-			`"requestId":"req-%012d","timestamp":%q,"labels":{"region":"eu-central-1"}}`,
-			n%10, n%100, n%4000, n, at.Add(time.Duration(n)*time.Microsecond).Format(time.RFC3339Nano))
+		appendEvent(&b, n, at)
 	}
 	b.WriteString("]")
 	return b.Bytes()
 }
+
+// appendEvent writes the n-th event of those that begin at an instant.
+func appendEvent(b *bytes.Buffer, n int, first time.Time) {
+	fmt.Fprintf(b, `{"tenant_id":"tenant-%d","userId":"user-%d","platformId":"assistant",`+
+		`"resourceType":"AI_TOKENS","provider":"openai","service":"gpt-4","quantity":%s,`+
+		`"requestId":"req-%012d","timestamp":%q,"labels":{"region":"eu-central-1"}}`,
+		n%10, n%100, quantityOf(n), n, first.Add(time.Duration(n)*time.Microsecond).UTC().Format(time.RFC3339Nano))
+}
+
+// quantityOf is how much the n-th event is of.
+func quantityOf(n int) invoq.Decimal { return invoq.NewDecimal(int64(n%4000)*10+5, -1) }
 
 // While the database is down events are taken; when it is back they are posted,
 // each once.

@@ -67,7 +67,7 @@ func (d *demoCmd) Run(ctx context.Context, std stdio) error {
 		Retention: duration(span + 30*24*time.Hour),
 		// The replay is in the past, all of it within what may come late.
 		Lateness: duration(span + 2*time.Hour), DefaultTenant: string(invoq.DefaultTenant),
-		FirstSight: "count", QueueMB: 256, BookName: "invoq/demo", LogLevel: d.LogLevel, LogFormat: "text",
+		FirstSight: "count", QueueMB: 256, QueueReplicas: 1, BookName: "invoq/demo", LogLevel: d.LogLevel, LogFormat: "text",
 	}
 	h := &house{cfg: serve, log: serve.logger(std.err)}
 	h.life.log = h.log

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"invoq/internal/campaign"
 )
 
 // BenchmarkEvents sends events by HTTP and waits until all are in the book:
@@ -18,12 +20,13 @@ func BenchmarkEvents(b *testing.B) {
 		entries int // of each event
 	}{{"resources", batchOf, 1}, {"functions", functionsOf, 3}} {
 		b.Run("kind="+kind.name, func(b *testing.B) {
-			started := time.Now()
+			started, before := time.Now(), cpuOf(b, s)
 			taken := sendBatches(b, s, kind.batch, from, b.N, 1000)
 			from += b.N * 1000
 			entries += b.N * 1000 * kind.entries
 			s.waitForEntries(entries)
 			b.ReportMetric(float64(b.N)*1000/time.Since(started).Seconds(), "posted/s")
+			before.report(b, cpuOf(b, s), b.N*1000)
 			b.ReportMetric(float64(b.N)*1000/taken.Seconds(), "accepted/s")
 		})
 	}
@@ -45,6 +48,29 @@ func functionsOf(from, size int) []byte {
 	return b.Bytes()
 }
 
+// cpuTimes is the CPU time of a server and of its private database: what events
+// cost whatever else the machine does.
+type cpuTimes struct{ invoq, postgres time.Duration }
+
+func cpuOf(b *testing.B, s *server) cpuTimes {
+	b.Helper()
+	own, below, err := campaign.CPU(s.cmd.Process.Pid)
+	if err != nil {
+		b.Logf("CPU time is not known here: %v", err)
+	}
+	return cpuTimes{own, below}
+}
+
+// report reports the CPU time since then for each of so many events.
+func (c cpuTimes) report(b *testing.B, now cpuTimes, events int) {
+	b.Helper()
+	perEvent := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(events) }
+	b.ReportMetric(perEvent(now.invoq-c.invoq), "invoq-µs/event")
+	if now.postgres > c.postgres {
+		b.ReportMetric(perEvent(now.postgres-c.postgres), "postgres-µs/event")
+	}
+}
+
 // BenchmarkEventsWithoutDatabase sends events while the database is down: they
 // are acknowledged when they are on disk in the queue.
 func BenchmarkEventsWithoutDatabase(b *testing.B) {
@@ -57,7 +83,9 @@ func BenchmarkEventsWithoutDatabase(b *testing.B) {
 	from := 100
 	for _, size := range []int{100, 1000} {
 		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
+			before := cpuOf(b, s)
 			taken := sendEvents(b, s, from, b.N, size)
+			before.report(b, cpuOf(b, s), b.N*size)
 			from += b.N * size
 			b.ReportMetric(float64(b.N*size)/taken.Seconds(), "accepted/s")
 		})

@@ -34,9 +34,10 @@ type serveCmd struct {
 	Durability      string   `default:"fsync" env:"INVOQ_DURABILITY" help:"fsync: samples are on disk before they are acknowledged. async:1s: within a second."`
 	SeriesPerTenant int      `default:"1000000" env:"INVOQ_SERIES_PER_TENANT" help:"How many active series one tenant may have."`
 
-	QueueURL string `env:"INVOQ_QUEUE_URL" help:"NATS with JetStream in which events wait, as nats://host:4222. Without it they wait in the data folder." placeholder:"URL"`
-	QueueMB  int64  `name:"queue-mb" default:"4096" env:"INVOQ_QUEUE_MB" help:"Disk for events that wait for the database, in MB; when it is full, senders are told to come again."`
-	BookName string `default:"invoq/ledger" env:"INVOQ_BOOK_NAME" help:"Name of the ledger in its signed heads; it is fixed at the first start." placeholder:"NAME"`
+	QueueURL      string `env:"INVOQ_QUEUE_URL" help:"NATS with JetStream in which events wait, as nats://host:4222. Without it they wait in the data folder." placeholder:"URL"`
+	QueueReplicas int    `default:"1" env:"INVOQ_QUEUE_REPLICAS" help:"On how many nodes of an outside NATS cluster each event is kept: 1, 3 or 5."`
+	QueueMB       int64  `name:"queue-mb" default:"4096" env:"INVOQ_QUEUE_MB" help:"Disk for events that wait for the database, in MB; when it is full, senders are told to come again."`
+	BookName      string `default:"invoq/ledger" env:"INVOQ_BOOK_NAME" help:"Name of the ledger in its signed heads; it is fixed at the first start." placeholder:"NAME"`
 
 	TenantMap     map[string]string `env:"INVOQ_TENANT_MAP" help:"Which tenant owns a Kubernetes namespace, for keys that may write for all: NAMESPACE=TENANT;… with * for any namespace or for its own name." placeholder:"NS=TENANT"`
 	DefaultTenant string            `default:"default" env:"INVOQ_DEFAULT_TENANT" help:"Tenant of samples of such keys that name none."`

@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"invoq": main})
+	testscript.Main(m, map[string]func(){"invoq": main, natsCommand: natsMain})
 }
 
 // server is `invoq serve` in a process of its own, which a test may kill.
@@ -77,7 +77,7 @@ func (s *server) run() {
 	}
 	s.ended = make(chan error, 1)
 	go func(cmd *exec.Cmd, ended chan error) { ended <- cmd.Wait() }(s.cmd, s.ended)
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute) // Many tests may share the machine.
 	for {
 		if m := addressLine.FindStringSubmatch(s.log.String()); m != nil {
 			s.url = m[1]
@@ -133,7 +133,13 @@ type answer struct {
 // it. It reports false when the server was gone.
 func (s *server) do(method, path string, body []byte, headers ...string) (answer, bool) {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, bytes.NewReader(body))
+	return s.doIn(s.t.Context(), method, path, body, headers...)
+}
+
+// doIn is do for a client that gives up with the context.
+func (s *server) doIn(ctx context.Context, method, path string, body []byte, headers ...string) (answer, bool) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
