@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
@@ -66,20 +67,18 @@ func messageOf(err error) string {
 // renderError is the one place where an error becomes an answer.
 func (s *Server) renderError(c *fiber.Ctx, err error) error {
 	status, kind := statusOf(err)
+	e, ok := errors.AsType[*invoq.Error](err)
+	again := ok && e.RetryAfter > 0
 	if status >= http.StatusInternalServerError {
-		s.Log.Error(
-			"request failed",
-			"request",
-			requestID(c),
-			"method",
-			c.Method(),
-			"path",
-			c.Path(),
-			"err",
-			err,
-		)
+		level := slog.LevelError
+		if again {
+			// Whoever made it unavailable has said so once; senders come again in crowds.
+			level = slog.LevelDebug
+		}
+		s.Log.Log(c.UserContext(), level, "request failed", "request", requestID(c),
+			"method", c.Method(), "path", c.Path(), "err", err)
 	}
-	if e, ok := errors.AsType[*invoq.Error](err); ok && e.RetryAfter > 0 {
+	if again {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	if status == http.StatusUnauthorized {

@@ -16,7 +16,7 @@ const healthTimeout = 2 * time.Second
 // alive answers as soon as the server can answer at all.
 func (s *Server) alive(c *fiber.Ctx) error { return c.SendString("ok\n") }
 
-// ready answers 200 when samples can be taken and made durable.
+// ready answers 200 when samples and events can be taken and made durable.
 func (s *Server) ready(c *fiber.Ctx) error {
 	for _, err := range s.health(c.UserContext()) {
 		if err != nil {
@@ -33,6 +33,7 @@ func (s *Server) health(ctx context.Context) map[string]error {
 	return map[string]error{
 		"database": s.DB.Health(ctx),
 		"tsdb":     s.Store.Health(),
+		"queue":    s.Queue.Health(),
 	}
 }
 

@@ -143,7 +143,7 @@ func (q *Queue) read(ctx context.Context, read chan<- message) {
 			return false
 		}
 	}
-	consumer, err := q.js.OrderedConsumer(ctx, streamName, jetstream.OrderedConsumerConfig{
+	consumer, err := q.link.Load().js.OrderedConsumer(ctx, streamName, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverAllPolicy,
 	})
 	if err != nil {
@@ -187,7 +187,7 @@ func (q *Queue) open(ctx context.Context, m jetstream.Msg) (message, error) {
 	q.meters.dead.Inc()
 	q.cfg.Log.Error("a message of the queue cannot be read and was put aside",
 		"stream", deadStream, "sequence", meta.Sequence.Stream, "err", err)
-	if _, err := q.js.Publish(ctx, deadSubject, m.Data()); err != nil {
+	if _, err := q.link.Load().js.Publish(ctx, deadSubject, m.Data()); err != nil {
 		return message{}, fmt.Errorf("put an unreadable message aside: %w", err)
 	}
 	return message{sequence: meta.Sequence.Stream}, nil
@@ -196,6 +196,11 @@ func (q *Queue) open(ctx context.Context, m jetstream.Msg) (message, error) {
 // forget deletes messages up to a sequence, or as far as the outside consumer
 // has acknowledged them. What is not deleted now is later.
 func (q *Queue) forget(ctx context.Context, posted uint64) {
+	// The embedded server writes as it deletes, and stands still for ever where
+	// that finds no room. Deleting may be what makes room, so a little is enough.
+	if q.cfg.Disk.Room() != nil && q.cfg.Disk.Probe() != nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTime)
 	defer cancel()
 	if floor, popping := q.popFloor(ctx); popping {
@@ -204,7 +209,7 @@ func (q *Queue) forget(ctx context.Context, posted uint64) {
 	if posted == 0 {
 		return
 	}
-	err := q.stream.Purge(ctx, jetstream.WithPurgeSequence(posted+1))
+	err := q.link.Load().stream.Purge(ctx, jetstream.WithPurgeSequence(posted+1))
 	if err != nil && !errors.Is(err, context.Canceled) {
 		q.meters.failed.Inc()
 		q.cfg.Log.Warn("posted events stay in the queue until the next try", "err", err)

@@ -41,7 +41,7 @@ func (q *Queue) Pop(ctx context.Context, max int) (Popped, error) {
 	if max < 1 || max > MaxPop {
 		return Popped{}, invoq.Errorf(invoq.KindUnprocessable, "%d is not between 1 and %d", max, MaxPop)
 	}
-	consumer, err := q.stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+	consumer, err := q.link.Load().stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable: popConsumer, AckPolicy: jetstream.AckExplicitPolicy,
 		DeliverPolicy: jetstream.DeliverAllPolicy, AckWait: popAckWait, InactiveThreshold: popForget,
 	})
@@ -81,7 +81,7 @@ func (q *Queue) Ack(ctx context.Context, receipts []string) error {
 		}
 	}
 	for _, subject := range subjects {
-		if _, err := q.conn.RequestWithContext(ctx, subject, nil); err != nil {
+		if _, err := q.link.Load().conn.RequestWithContext(ctx, subject, nil); err != nil {
 			return asError(err)
 		}
 	}
@@ -91,7 +91,7 @@ func (q *Queue) Ack(ctx context.Context, receipts []string) error {
 // popFloor returns up to which sequence the outside consumer has acknowledged,
 // if there is one.
 func (q *Queue) popFloor(ctx context.Context) (uint64, bool) {
-	consumer, err := q.stream.Consumer(ctx, popConsumer)
+	consumer, err := q.link.Load().stream.Consumer(ctx, popConsumer)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return 0, false
 	}

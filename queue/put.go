@@ -63,9 +63,14 @@ func (q *Queue) Put(ctx context.Context, events []invoq.Event) error {
 
 // join adds a part to the next message and sees to it that somebody writes it.
 func (q *Queue) join(part []byte, count int) (*outcome, error) {
+	if err := q.cfg.Disk.Room(); err != nil {
+		return nil, err
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
+	case q.lost != nil:
+		return nil, q.lostWrite()
 	case q.closed:
 		return nil, invoq.Errorf(invoq.KindUnavailable, "the queue of events is closing")
 	case q.pending.bytes+len(part) > maxPendingBytes:
@@ -115,13 +120,13 @@ func (q *Queue) publish(g group) error {
 		if i+1 < len(g.parts) && len(message)+len(g.parts[i+1]) <= maxMessageBytes {
 			continue
 		}
-		if _, err := q.js.Publish(ctx, subject, message); err != nil {
+		if _, err := q.link.Load().js.Publish(ctx, subject, message); err != nil {
 			q.meters.failed.Inc()
-			err = asError(err)
-			if e, ok := err.(*invoq.Error); ok && e.RetryAfter > 0 { //nolint:errorlint // just made
+			if limited(err) {
 				q.meters.full.Inc()
 			}
-			return err
+			q.lose(err)
+			return asError(err)
 		}
 		message = message[:1]
 	}

@@ -232,7 +232,7 @@ func TestUnreadableMessage(t *testing.T) {
 	q := openQueue(t, t.TempDir())
 	for _, step := range []func() error{
 		func() error { return q.Put(t.Context(), events(0, 1)) },
-		func() error { _, err := q.js.Publish(t.Context(), subject, []byte("\x01\xff")); return err },
+		func() error { _, err := q.link.Load().js.Publish(t.Context(), subject, []byte("\x01\xff")); return err },
 		func() error { return q.Put(t.Context(), events(1, 2)) },
 	} {
 		if err := step(); err != nil {

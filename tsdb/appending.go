@@ -19,6 +19,7 @@ import (
 // appending is one batch on its way into the TSDB.
 type appending struct {
 	w        *Writer
+	core     *core
 	ctx      context.Context
 	scope    ingest.Scope
 	batch    *ingest.Batch
@@ -39,6 +40,9 @@ type appending struct {
 func (a *appending) shard(ctx context.Context, sh *shard, series []int32, hashes []uint64) error {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if a.w.store.core.Load() != a.core {
+		return storageError(errLostWrite) // The log was read anew since the request began.
+	}
 	if a.now.Sub(sh.swept) > blockRange {
 		// The TSDB forgets ended series once in blockRange; so do we.
 		sh.refs.sweep()
@@ -52,7 +56,7 @@ func (a *appending) shard(ctx context.Context, sh *shard, series []int32, hashes
 			return errors.Join(storageError(err), a.app.Rollback())
 		}
 	}
-	if err := a.app.Commit(); err != nil {
+	if err := a.commit(); err != nil {
 		return storageError(err)
 	}
 	for tenant, s := range a.spans {
@@ -64,16 +68,33 @@ func (a *appending) shard(ctx context.Context, sh *shard, series []int32, hashes
 // open begins an appender.
 func (a *appending) open() {
 	a.sh.appender++
-	a.app = a.w.store.db.AppenderV2(a.ctx)
+	a.app = a.core.db.AppenderV2(a.ctx)
 }
 
 // flush commits what was appended so far, so that the TSDB can compare with it.
 func (a *appending) flush() error {
-	if err := a.app.Commit(); err != nil {
+	if err := a.commit(); err != nil {
 		a.open() // For the rollback that follows.
-		return fmt.Errorf("commit samples: %w", err)
+		return err
 	}
 	a.open()
+	return nil
+}
+
+// commit commits what was appended. A commit that fails has not written its
+// record to the end. One that panics, as it does where a full chunk of late
+// samples finds no room on disk, leaves the series locked: that cannot be mended.
+func (a *appending) commit() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("commit samples: %v", r)
+			a.w.store.breakDown(err)
+		}
+	}()
+	if err := a.app.Commit(); err != nil {
+		a.w.store.lose(err)
+		return fmt.Errorf("commit samples: %w", err)
+	}
 	return nil
 }
 

@@ -26,6 +26,8 @@ type Config struct {
 	SeriesPerTenant int
 	// Shards is how many appenders may work at a time, a power of two.
 	Shards int
+	// Disk says whether there is room for more; nil: nobody watches.
+	Disk Disk
 	// Billable reports whether a metric feeds a bill, so that NaN and
 	// infinite values of it are refused. Nil bills nothing.
 	Billable func(metric string) bool

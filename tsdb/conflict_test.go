@@ -149,7 +149,7 @@ func TestWriterKeepsTheFirst(t *testing.T) {
 		}
 		ls := labels.FromStrings("__name__", name, "tenant", "acme")
 		for at, v := range stored {
-			p, _, err := s.lookUp(t.Context(), ls, at, true)
+			p, _, err := s.core.Load().lookUp(t.Context(), ls, at, true)
 			if err != nil || p == nil || p.v != v {
 				rt.Fatalf("at %d: %v %v, want %g", at, p, err, v)
 			}

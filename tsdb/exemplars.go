@@ -61,7 +61,7 @@ func (a *appending) orphans(s *ingest.Series, tenant invoq.TenantName, n int) {
 // ScopedExemplars returns the exemplars of the tenant's series alone; an empty
 // tenant means everybody's.
 func (s *Store) ScopedExemplars(ctx context.Context, tenant invoq.TenantName) (storage.ExemplarQuerier, error) {
-	q, err := s.db.ExemplarQuerier(ctx)
+	q, err := s.core.Load().db.ExemplarQuerier(ctx)
 	if err != nil || tenant == "" {
 		return q, err
 	}

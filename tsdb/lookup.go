@@ -12,14 +12,14 @@ import (
 // lookUp returns the point of the series that is stored for the time t, or nil,
 // and, unless only that is asked, the time of the newest point at or after t.
 // It sees what is committed.
-func (s *Store) lookUp(
+func (c *core) lookUp(
 	ctx context.Context, ls labels.Labels, t int64, only bool,
 ) (found *point, newest int64, err error) {
 	until := int64(math.MaxInt64)
 	if only {
 		until = t
 	}
-	q, err := s.db.Querier(t, until)
+	q, err := c.db.Querier(t, until)
 	if err != nil {
 		return nil, t, fmt.Errorf("open querier: %w", err)
 	}

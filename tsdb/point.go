@@ -159,7 +159,7 @@ func (a *appending) appendLate(c *carrier, p point) error {
 	if c.labels.IsEmpty() {
 		a.respell(c)
 	}
-	stored, newest, err := a.w.store.lookUp(a.ctx, c.labels, p.t, e.settled)
+	stored, newest, err := a.core.lookUp(a.ctx, c.labels, p.t, e.settled)
 	if err != nil {
 		return err
 	}

@@ -76,9 +76,9 @@ func (q *Queries) Exemplars(
 // everything.
 func (q *Queries) Chunks(tenant invoq.TenantName) storage.ChunkQueryable {
 	if tenant == "" {
-		return q.store.db
+		return whole{q.store}
 	}
-	return scopedChunks{q.store.db, onlyTenant(tenant)}
+	return scopedChunks{whole{q.store}, onlyTenant(tenant)}
 }
 
 // scopedChunks hands out queriers that see one scope alone.

@@ -15,7 +15,7 @@ import (
 // matcher is added below the query engine, so nothing an expression can say
 // (regular expressions, or, @, offset, info()) reaches another tenant.
 func (s *Store) Scoped(tenant invoq.TenantName) storage.Queryable {
-	return scopedQueryable{s.db, onlyTenant(tenant)}
+	return scopedQueryable{whole{s}, onlyTenant(tenant)}
 }
 
 // onlyTenant returns the matcher that every view of a tenant adds.
@@ -27,7 +27,7 @@ func onlyTenant(tenant invoq.TenantName) *labels.Matcher {
 }
 
 // Everything returns a view of all tenants' series, for the owner.
-func (s *Store) Everything() storage.Queryable { return s.db }
+func (s *Store) Everything() storage.Queryable { return whole{s} }
 
 // scopedQueryable hands out queriers that see one scope alone.
 type scopedQueryable struct {

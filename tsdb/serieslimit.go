@@ -29,6 +29,12 @@ type seriesLimit struct {
 // replays were let in before.
 func newSeriesLimit(limit int) *seriesLimit { return &seriesLimit{limit: int64(limit)} }
 
+// reset forgets all series, which are about to be replayed.
+func (l *seriesLimit) reset() {
+	l.enforced.Store(false)
+	l.counts.Clear()
+}
+
 // enforce starts refusing.
 func (l *seriesLimit) enforce() { l.enforced.Store(true) }
 

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,15 +23,23 @@ const blockRange = 2 * time.Hour
 // Store is the open TSDB.
 type Store struct {
 	cfg      Config
-	db       *tsdb.DB
 	log      *slog.Logger
 	registry *prometheus.Registry
 	series   *seriesLimit
-	syncer   *syncer
 	writer   *Writer
 	meta     *metadataStore
 	changes  *changes
 	refusals *refusals
+
+	core   atomic.Pointer[core]
+	failed chan struct{}
+	// closing ends tend, which closes tended.
+	closing, tended chan struct{}
+
+	mu sync.Mutex
+	// Why no samples are taken: broken for good, lost until the log is read anew,
+	// damaged until somebody has said that they know.
+	broken, lost, damaged error
 }
 
 // Open opens or creates the TSDB under cfg.Dir and replays its log. The caller
@@ -41,6 +50,9 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Disk == nil {
+		cfg.Disk = endless{}
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("create data folder: %w", err)
@@ -53,20 +65,21 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		meta:     newMetadataStore(),
 		changes:  newChanges(),
 		refusals: newRefusals(),
-	}
-	watch := &watchedRegistry{Registerer: s.registry}
-	db, err := tsdb.Open(cfg.Dir, log.With("part", "tsdb"), watch, s.options(), nil)
-	if err != nil {
-		return nil, fmt.Errorf("open tsdb %q: %w", cfg.Dir, err)
-	}
-	s.db = db
-	s.series.enforce()
-	s.syncer, err = newSyncer(cfg.SyncInterval, watch.lostWrites,
-		filepath.Join(cfg.Dir, "wal"), filepath.Join(cfg.Dir, "wbl"))
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		failed:   make(chan struct{}),
+		closing:  make(chan struct{}),
+		tended:   make(chan struct{}),
 	}
 	s.writer = newWriter(s)
+	c, err := s.openCore()
+	if err != nil {
+		return nil, err
+	}
+	s.core.Store(c)
+	s.series.enforce()
+	if s.damaged = s.unread(); s.damaged != nil {
+		log.Error("no samples are taken", "err", s.damaged)
+	}
+	go s.tend()
 	return s, nil
 }
 
@@ -104,18 +117,21 @@ func (s *Store) Retention() time.Duration { return s.cfg.Retention }
 func (s *Store) Lateness() time.Duration { return s.cfg.Lateness + s.cfg.Ahead }
 
 // Querier reads the raw samples of all tenants in [mint, maxt], milliseconds.
-func (s *Store) Querier(mint, maxt int64) (storage.Querier, error) { return s.db.Querier(mint, maxt) }
+func (s *Store) Querier(mint, maxt int64) (storage.Querier, error) {
+	return whole{s}.Querier(mint, maxt)
+}
 
 // MinTime returns the time of the oldest sample in milliseconds, and false
 // when there is none.
 func (s *Store) MinTime() (int64, bool) {
 	oldest, found := int64(0), false
-	for _, b := range s.db.Blocks() {
+	db := s.core.Load().db
+	for _, b := range db.Blocks() {
 		if t := b.MinTime(); !found || t < oldest {
 			oldest, found = t, true
 		}
 	}
-	h := s.db.Head()
+	h := db.Head()
 	if h.NumSeries() == 0 {
 		return oldest, found
 	}
@@ -125,14 +141,22 @@ func (s *Store) MinTime() (int64, bool) {
 	return oldest, found
 }
 
-// Health returns why the store can take no samples, or nil.
-func (s *Store) Health() error { return s.syncer.health() }
-
 // Failed is closed once the store has met a failure that only a restart mends:
 // a sync that failed, after which nobody knows what the disk holds.
-func (s *Store) Failed() <-chan struct{} { return s.syncer.failed }
+func (s *Store) Failed() <-chan struct{} { return s.failed }
 
-// Close flushes and closes the TSDB. Writes must have ended.
+// Close flushes and closes the TSDB. Writes must have ended. On a disk that takes
+// nothing more it only syncs the log: the next start replays that.
 func (s *Store) Close(_ context.Context) error {
-	return errors.Join(s.syncer.close(), s.db.Close())
+	close(s.closing)
+	<-s.tended
+	c := s.core.Load()
+	s.mu.Lock()
+	broken := s.broken
+	s.mu.Unlock()
+	if err := s.cfg.Disk.Room(); err != nil || broken != nil {
+		s.log.Warn("the TSDB is left as it is; the next start reads its log", "err", err)
+		return errors.Join(broken, c.syncer.close())
+	}
+	return c.close()
 }

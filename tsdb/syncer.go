@@ -26,7 +26,6 @@ type syncer struct {
 	// lostWrites counts log writes that failed without an error.
 	lostWrites func() float64
 	interval   time.Duration
-	failed     chan struct{}
 	stop, done chan struct{}
 	kick       chan struct{}
 
@@ -47,7 +46,6 @@ func newSyncer(interval time.Duration, lostWrites func() float64, dirs ...string
 	s := &syncer{
 		lostWrites: lostWrites,
 		interval:   interval,
-		failed:     make(chan struct{}),
 		stop:       make(chan struct{}),
 		done:       make(chan struct{}),
 		kick:       make(chan struct{}, 1),
@@ -74,7 +72,7 @@ func (s *syncer) wait(ctx context.Context) error {
 		return unsafeStore(err)
 	}
 	if s.interval > 0 {
-		return nil
+		return s.lostWrite() // A kill is not a power cut: it may cost nothing.
 	}
 	select {
 	case s.kick <- struct{}{}:
@@ -98,8 +96,25 @@ func (s *syncer) wait(ctx context.Context) error {
 	return nil
 }
 
-// unsafeStore is what writers are told once a sync has failed.
+// errLostWrite says that the library could not write to its log. It may have
+// told nobody.
+var errLostWrite = errors.New("a write to the log failed")
+
+// lostWrite returns an error once a write to the log has failed.
+func (s *syncer) lostWrite() error {
+	if n := s.lostWrites(); n > 0 {
+		return unsafeStore(fmt.Errorf("%w, %.0f in all", errLostWrite, n))
+	}
+	return nil
+}
+
+// unsafeStore is what writers are told once a write or a sync has failed.
 func unsafeStore(err error) error {
+	if errors.Is(err, errLostWrite) {
+		e := invoq.Errorf(invoq.KindUnavailable, "samples could not be written; send this again")
+		e.RetryAfter = troubleRetry
+		return e.WithCause(err)
+	}
 	return invoq.Errorf(
 		invoq.KindUnavailable,
 		"samples cannot be made durable; the server must be restarted",
@@ -108,14 +123,11 @@ func unsafeStore(err error) error {
 	)
 }
 
-// health returns an error once samples can no longer be made durable.
-func (s *syncer) health() error {
+// failure returns why samples can no longer be made durable, or nil.
+func (s *syncer) failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
-		return unsafeStore(s.err)
-	}
-	return nil
+	return s.err
 }
 
 // run syncs round after round until the syncer is closed.
@@ -155,7 +167,6 @@ func (s *syncer) runRound() {
 		s.mu.Lock()
 		s.err = r.err
 		s.mu.Unlock()
-		close(s.failed)
 	}
 	close(r.ready)
 }
@@ -166,10 +177,10 @@ func (s *syncer) syncLogs() error {
 	for _, l := range s.logs {
 		errs = append(errs, l.sync())
 	}
-	if n := s.lostWrites(); n > 0 {
-		errs = append(errs, fmt.Errorf("%.0f writes to the log failed", n))
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
-	return errors.Join(errs...)
+	return s.lostWrite()
 }
 
 // close ends the goroutine after one last sync.

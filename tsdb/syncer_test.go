@@ -127,7 +127,7 @@ func TestNothingIsAcknowledgedUnsynced(t *testing.T) {
 	if err := write(1); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.syncer.logs[0].file.Close(); err != nil { // As a disk that is gone.
+	if err := s.core.Load().syncer.logs[0].file.Close(); err != nil { // As a disk that is gone.
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -135,11 +135,11 @@ func TestNothingIsAcknowledgedUnsynced(t *testing.T) {
 			t.Errorf("a sample that was not synced: %v, want unavailable", err)
 		}
 	}
-	if err := s.syncer.health(); err == nil {
+	if err := s.Health(); err == nil {
 		t.Error("the store calls itself healthy")
 	}
 	select {
-	case <-s.syncer.failed:
+	case <-s.Failed():
 	default:
 		t.Error("nobody is told")
 	}

@@ -67,7 +67,8 @@ func (w *Writer) Write(ctx context.Context, scope ingest.Scope, b *ingest.Batch)
 	if len(b.Metadata) > 0 && scope.Tenant != "" {
 		w.store.meta.put(scope.Tenant, b.Metadata)
 	}
-	a := appending{w: w, scope: scope, batch: b, now: w.store.cfg.Now()}
+	c := w.store.core.Load()
+	a := appending{w: w, core: c, scope: scope, batch: b, now: w.store.cfg.Now()}
 	defer a.remember()
 	if len(b.Series) == 0 {
 		return ingest.Rejections{}, nil
@@ -87,7 +88,10 @@ func (w *Writer) Write(ctx context.Context, scope ingest.Scope, b *ingest.Batch)
 			return ingest.Rejections{}, err
 		}
 	}
-	if err := w.store.syncer.wait(ctx); err != nil {
+	if err := c.syncer.wait(ctx); err != nil {
+		if failed := c.syncer.failure(); failed != nil {
+			w.store.noteFailure(failed)
+		}
 		return ingest.Rejections{}, err
 	}
 	return a.rejected, nil

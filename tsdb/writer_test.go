@@ -215,7 +215,7 @@ func TestWriterOutlivesForgottenSeries(t *testing.T) {
 		now = now.Add(10 * time.Minute)
 		write(t, s, series("clock", now))
 	}
-	if err := s.db.Compact(t.Context()); err != nil {
+	if err := s.core.Load().db.Compact(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := s.ActiveSeries("acme"); n != 1 {

@@ -50,8 +50,13 @@ func (h *house) openQueue(ctx context.Context) (err error) {
 	default:
 		return invoq.Errorf(invoq.KindUnprocessable, "queue-replicas %d is not 1, 3 or 5", h.cfg.QueueReplicas)
 	}
+	dir := filepath.Join(h.dir, queueDir)
+	room, err := h.disk(dir)
+	if err != nil {
+		return err
+	}
 	h.queue, err = queue.Open(ctx, queue.Config{
-		Dir: filepath.Join(h.dir, "queue"), URL: h.cfg.QueueURL, MaxBytes: h.cfg.QueueMB << 20,
+		Dir: dir, URL: h.cfg.QueueURL, MaxBytes: h.cfg.QueueMB << 20, Disk: room,
 		Replicas: h.cfg.QueueReplicas, Log: h.log.With("part", "queue"), Metrics: h.set,
 	})
 	if err != nil {
@@ -60,10 +65,21 @@ func (h *house) openQueue(ctx context.Context) (err error) {
 	h.life.add("queue", func(context.Context) error { return h.queue.Close() })
 	h.queue.Measure(h.set, time.Now)
 	h.background("posting", func(ctx context.Context) error {
-		return h.queue.Drain(ctx, h.writer.Post)
+		return h.queue.Drain(ctx, h.post)
 	})
 	h.events = events.New(h.queue, ledger.NewMemory(h.db), h.log, time.Now, h.set)
 	return nil
+}
+
+// post posts events, while the disk of a private database has room: they wait in
+// the queue otherwise, and the database does not run into a full disk.
+func (h *house) post(ctx context.Context, events []invoq.Event) error {
+	if h.databaseDisk != nil {
+		if err := h.databaseDisk.Room(); err != nil {
+			return err
+		}
+	}
+	return h.writer.Post(ctx, events)
 }
 
 // background runs a part until shutdown, which waits for it within its time.

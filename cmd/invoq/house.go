@@ -17,6 +17,7 @@ import (
 	"invoq/api"
 	"invoq/billing"
 	"invoq/dashboards"
+	"invoq/disk"
 	"invoq/ingest"
 	"invoq/ingest/events"
 	"invoq/ingest/otlp"
@@ -44,6 +45,12 @@ type house struct {
 	terminal io.Writer
 	// tsdb is how samples are kept.
 	tsdb tsdb.Config
+
+	// disks are the watched disks of the data folder and of folders in it that
+	// are on disks of their own.
+	disks []*disk.Watch
+	// databaseDisk is that of a private database, nil with one of the user's.
+	databaseDisk *disk.Watch
 
 	listener   net.Listener
 	database   *private.Server // nil with a database of the user's
@@ -90,7 +97,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		return nil
 	})
 	for _, open := range []func(context.Context) error{
-		h.openDatabase, h.openAccess, h.openStore, h.openLedger, h.openQueue, h.openMetering,
+		h.openDisks, h.openDatabase, h.openAccess, h.openStore, h.openLedger, h.openQueue, h.openMetering,
 		h.openOverviews, h.openAPI,
 	} {
 		if err := open(ctx); err != nil {
@@ -106,10 +113,7 @@ func (h *house) openDatabase(ctx context.Context) error {
 	if url == "" {
 		var err error
 		h.database, err = private.Start(ctx, private.Config{
-			Dir: filepath.Join(
-				h.dir,
-				"postgres",
-			),
+			Dir:    filepath.Join(h.dir, postgresDir),
 			BinDir: h.cfg.PostgresBin,
 			Logger: h.log.With("part", "postgres"),
 		})
@@ -162,6 +166,9 @@ func (h *house) openAccess(ctx context.Context) error {
 // openStore opens the TSDB, which replays its log.
 func (h *house) openStore(context.Context) (err error) {
 	started := time.Now()
+	if h.tsdb.Disk, err = h.disk(h.tsdb.Dir); err != nil {
+		return err
+	}
 	if h.store, err = tsdb.Open(h.tsdb, h.log); err != nil {
 		return err
 	}
@@ -310,6 +317,8 @@ func (h *house) serve(ctx context.Context) error {
 		return err
 	case <-h.store.Failed():
 		return fmt.Errorf("the TSDB can take no more samples: %w", h.store.Health())
+	case <-h.queue.Failed():
+		return fmt.Errorf("the queue can take no more events: %w", h.queue.Health())
 	case <-gone:
 		return fmt.Errorf("the private database has ended: %w", h.database.Err())
 	}

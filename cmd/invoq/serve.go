@@ -39,6 +39,10 @@ type serveCmd struct {
 	QueueMB       int64  `name:"queue-mb" default:"4096" env:"INVOQ_QUEUE_MB" help:"Disk for events that wait for the database, in MB; when it is full, senders are told to come again."`
 	BookName      string `default:"invoq/ledger" env:"INVOQ_BOOK_NAME" help:"Name of the ledger in its signed heads; it is fixed at the first start." placeholder:"NAME"`
 
+	DiskFloorMB      int64   `name:"disk-floor-mb" default:"512" env:"INVOQ_DISK_FLOOR_MB" help:"How many MB of a disk have to stay free; below it nothing is taken in, until there is room again."`
+	DiskFloorPercent float64 `default:"5" env:"INVOQ_DISK_FLOOR_PERCENT" help:"The same as a part of the whole disk, in percent; the larger of the two holds."`
+	BallastMB        int64   `name:"ballast-mb" default:"256" env:"INVOQ_BALLAST_MB" help:"Size of the file ballast that may be deleted when a disk is full, in MB; 0 for none. On a small disk it is smaller."`
+
 	TenantMap     map[string]string `env:"INVOQ_TENANT_MAP" help:"Which tenant owns a Kubernetes namespace, for keys that may write for all: NAMESPACE=TENANT;… with * for any namespace or for its own name." placeholder:"NS=TENANT"`
 	DefaultTenant string            `default:"default" env:"INVOQ_DEFAULT_TENANT" help:"Tenant of samples of such keys that name none."`
 	FirstSight    string            `default:"count" enum:"count,skip" env:"INVOQ_FIRST_SIGHT" help:"Whether first samples whose start nobody tells count while their tenant is newly watched: count, or skip for fleets that have long been running."`
@@ -145,7 +149,7 @@ func terminal(w io.Writer) io.Writer {
 
 // tsdb says how samples are kept, if that can be done.
 func (s *serveCmd) tsdb(dir string, profiles exact.Profiles) (tsdb.Config, error) {
-	cfg := tsdb.DefaultConfig(filepath.Join(dir, "tsdb"))
+	cfg := tsdb.DefaultConfig(filepath.Join(dir, tsdbDir))
 	cfg.Retention, cfg.Lateness = time.Duration(s.Retention), time.Duration(s.Lateness)
 	cfg.SeriesPerTenant = s.SeriesPerTenant
 	cfg.Billable = profiles.Billable

@@ -42,6 +42,13 @@ type server struct {
 // start runs a server over a new data folder until the test ends.
 func start(t testing.TB, args ...string) *server {
 	t.Helper()
+	return startOn(t, func(string) {}, args...)
+}
+
+// startOn is start over a data folder that is prepared first: parts of it may be
+// disks of their own.
+func startOn(t testing.TB, prepare func(data string), args ...string) *server {
+	t.Helper()
 	data, err := os.MkdirTemp("", "invoq-test-")
 	if err != nil {
 		t.Fatal(err)
@@ -50,13 +57,14 @@ func start(t testing.TB, args ...string) *server {
 	if err := os.Chmod(data, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, data: data, args: args}
 	t.Cleanup(func() {
-		s.stop()
 		if err := os.RemoveAll(data); err != nil {
 			t.Error(err)
 		}
 	})
+	prepare(data)
+	s := &server{t: t, data: data, args: args}
+	t.Cleanup(s.stop)
 	s.run()
 	return s
 }

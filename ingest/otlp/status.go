@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"encoding/json"
+	"errors"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -22,7 +23,11 @@ const invalidArgument = 3
 func Retried(err error) error {
 	switch invoq.KindOf(err) {
 	case invoq.KindInternal, invoq.KindStorageFull:
-		return invoq.Errorf(invoq.KindUnavailable, "samples could not be stored; send this again").WithCause(err)
+		e := invoq.Errorf(invoq.KindUnavailable, "samples could not be stored; send this again")
+		if cause, ok := errors.AsType[*invoq.Error](err); ok {
+			e.RetryAfter = cause.RetryAfter
+		}
+		return e.WithCause(err)
 	}
 	return err
 }

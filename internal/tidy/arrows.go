@@ -26,7 +26,7 @@ type room struct {
 
 // middle is the rooms that compute and keep, in the order of the story.
 var middle = []string{
-	"tsdb", "queue", "metering", "pricing", "ledger", "billing", "forecast", "forecast/cost", "outlook",
+	"disk", "tsdb", "queue", "metering", "pricing", "ledger", "billing", "forecast", "forecast/cost", "outlook",
 	"anomaly", "advise", "limits", "access", "report", "webhook", "postgres", "deploy",
 }
 
@@ -47,6 +47,8 @@ var rooms = []room{
 		why: "the adapter is apart so that only Fiber's users pay for Fiber"},
 	{dir: "ingest",
 		why: "it takes bytes and returns a result, and declares the stores it writes to"},
+	{dir: "disk",
+		why: "it measures a folder's disk; what is refused for want of room is its stores' business"},
 	{dir: "tsdb", may: []string{"ingest"},
 		why: "it is the store that ingest declares, and knows nobody who asks for windows"},
 	{dir: "queue",
@@ -98,6 +100,8 @@ var rooms = []room{
 		why: "a reference function could be anybody's"},
 	{dir: "internal", may: slices.Concat(middle, edges),
 		why: "what tests share may use what they test; the program itself does not lean on it"},
+	{dir: "internal/diskfault",
+		why: "it makes disks that fail, for whoever keeps something on one"},
 	{dir: "internal/pgtest", may: []string{"postgres"},
 		why: "a schema a test, built by the real migrations"},
 }

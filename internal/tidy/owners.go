@@ -37,7 +37,7 @@ var technologies = []owner{
 		"configuration files are read in cmd only"},
 	{"C", nil,
 		"the binary is static: it must build without a C compiler"},
-	{"unsafe", []string{"ingest"},
+	{"unsafe", []string{"ingest", "internal/diskfault"},
 		"the decoder looks at bytes as a string for one call; nothing else is worth the risk"},
 }
 
