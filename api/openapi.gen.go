@@ -302,8 +302,9 @@ func (e ListUsageParamsWindow) Valid() bool {
 
 // AccuracyReport defines model for AccuracyReport.
 type AccuracyReport struct {
-	Horizons []HorizonAccuracy `json:"horizons"`
-	TenantID string            `json:"tenant_id"`
+	Horizons  []HorizonAccuracy `json:"horizons"`
+	ServiceID *string           `json:"service_id,omitempty"`
+	TenantID  string            `json:"tenant_id"`
 }
 
 // Aggregation defines model for Aggregation.
@@ -1008,6 +1009,7 @@ type Prediction struct {
 	PeriodStart time.Time `json:"period_start"`
 	ServiceID   *string   `json:"service_id,omitempty"`
 	TenantID    string    `json:"tenant_id"`
+	UserID      *string   `json:"user_id,omitempty"`
 
 	// Warnings What makes the prediction less certain than it looks.
 	Warnings []string `json:"warnings"`
@@ -1024,6 +1026,9 @@ type PredictionRequest struct {
 
 	// TenantID The tenant's id or name.
 	TenantID string `json:"tenant_id"`
+
+	// UserID A user's id or name. Not with a service or a budget.
+	UserID *string `json:"user_id,omitempty"`
 }
 
 // PredictionRequestPeriod defines model for PredictionRequest.Period.
@@ -1519,6 +1524,9 @@ type GetMarginsParamsBy string
 type GetAccuracyParams struct {
 	// TenantID The tenant's id or name.
 	TenantID string `form:"tenant_id" json:"tenant_id"`
+
+	// ServiceID A service's id, or a name that one service alone has. The default is the tenant as a whole.
+	ServiceID *string `form:"service_id,omitempty" json:"service_id,omitempty"`
 }
 
 // ListPlansParams defines parameters for ListPlans.
@@ -1700,10 +1708,10 @@ type ServerInterface interface {
 	// Aggregate Count what has arrived since the last run
 	// (POST /api/v1/metrics/aggregate)
 	Aggregate(c *fiber.Ctx) error
-	// GetAccuracy How well past predictions for a tenant have held
+	// GetAccuracy How well past predictions for a tenant or a service have held
 	// (GET /api/v1/ml/accuracy)
 	GetAccuracy(c *fiber.Ctx, params GetAccuracyParams) error
-	// Predict What a tenant or a service will use and cost
+	// Predict What a tenant, a service or a user will use and cost
 	// (POST /api/v1/ml/predict)
 	Predict(c *fiber.Ctx) error
 	// ListPlans List plans, each in its newest version
@@ -2641,6 +2649,13 @@ func (siw *ServerInterfaceWrapper) GetAccuracy(c *fiber.Ctx) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, true, "tenant_id", query, &params.TenantID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter tenant_id: %w", err).Error())
+	}
+
+	// ------------- Optional query parameter "service_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "service_id", query, &params.ServiceID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return fiber.NewError(fiber.StatusBadRequest, fmt.Errorf("Invalid format for parameter service_id: %w", err).Error())
 	}
 
 	handler := func(c *fiber.Ctx) error {
@@ -4893,10 +4908,10 @@ type StrictServerInterface interface {
 	// Aggregate Count what has arrived since the last run
 	// (POST /api/v1/metrics/aggregate)
 	Aggregate(ctx context.Context, request AggregateRequestObject) (AggregateResponseObject, error)
-	// GetAccuracy How well past predictions for a tenant have held
+	// GetAccuracy How well past predictions for a tenant or a service have held
 	// (GET /api/v1/ml/accuracy)
 	GetAccuracy(ctx context.Context, request GetAccuracyRequestObject) (GetAccuracyResponseObject, error)
-	// Predict What a tenant or a service will use and cost
+	// Predict What a tenant, a service or a user will use and cost
 	// (POST /api/v1/ml/predict)
 	Predict(ctx context.Context, request PredictRequestObject) (PredictResponseObject, error)
 	// ListPlans List plans, each in its newest version

@@ -216,11 +216,17 @@ func (s *Server) tenantPage(c *fiber.Ctx) error {
 		return err
 	}
 	d.LastUse = uses[m.Tenant.ID]
-	days, err := s.Outlooks.Days(ctx, m.Tenant, now)
+	ahead, err := s.Outlooks.Ahead(ctx, m.Tenant, now)
 	if err != nil {
 		return err
 	}
-	d.Ahead = convert(days, func(x outlook.Day) dashboards.AheadDay { return dashboards.AheadDay(x) })
+	d.Ahead = convert(ahead.Days, func(x outlook.Day) dashboards.AheadDay { return dashboards.AheadDay(x) })
+	if month := ahead.Month; month != nil {
+		d.MonthEnd = &dashboards.AheadCost{
+			Currency: ahead.Currency, Expected: month.Cost.Expected,
+			Lo80: month.Cost.Lo80, Hi80: month.Cost.Hi80,
+		}
+	}
 	return s.render(c, "tenant", dashboards.NewTenant(d, *s.viewer(c), s.site(c)))
 }
 

@@ -8,7 +8,7 @@ import (
 	"invoq/postgres"
 )
 
-// Predict looks ahead for a tenant or one of its services.
+// Predict looks ahead for a tenant, one of its services or one of its users.
 func (s *Server) Predict(ctx context.Context, r PredictRequestObject) (PredictResponseObject, error) {
 	t, err := s.DB.FindTenant(ctx, scope(ctx), r.Body.TenantID)
 	if err != nil {
@@ -23,17 +23,32 @@ func (s *Server) Predict(ctx context.Context, r PredictRequestObject) (PredictRe
 			return nil, err
 		}
 	}
-	p, err := s.Outlooks.Predict(ctx, q)
+	p, err := s.predict(ctx, q, deref(r.Body.UserID))
 	if err != nil {
 		return nil, err
 	}
 	return Predict200JSONResponse(predictionJSON(p)), nil
 }
 
+// predict looks ahead for a user where one is named.
+func (s *Server) predict(
+	ctx context.Context, q outlook.Request, user string,
+) (*outlook.Prediction, error) {
+	if user == "" {
+		return s.Outlooks.Predict(ctx, q)
+	}
+	u, err := s.DB.FindUser(ctx, scope(ctx), q.Tenant.ID, user)
+	if err != nil {
+		return nil, err
+	}
+	return s.Outlooks.PredictUser(ctx, q, u)
+}
+
 // predictionJSON gives a prediction the form of the contract.
 func predictionJSON(p *outlook.Prediction) Prediction {
 	out := Prediction{
-		TenantID: string(p.Tenant.ID), ServiceID: optional(string(p.Service.ID)), Period: p.Horizon.Name,
+		TenantID: string(p.Tenant.ID), ServiceID: optional(string(p.Service.ID)),
+		UserID: optional(string(p.User.ID)), Period: p.Horizon.Name,
 		PeriodStart: p.Period.Start, PeriodEnd: p.Period.End, Currency: string(p.Currency),
 		ForecastedCost: costBoundsJSON(p.Cost), Components: convert(p.Components, predictedUsageJSON),
 		Confidence: Confidence{
@@ -73,7 +88,7 @@ func predictedUsageJSON(c outlook.Component) PredictedUsage {
 // identical returns what it is given: convert makes an empty list of none with it.
 func identical[T any](v T) T { return v }
 
-// GetAccuracy answers with the record of a tenant's predictions.
+// GetAccuracy answers with the record of predictions for a tenant or a service.
 func (s *Server) GetAccuracy(
 	ctx context.Context, r GetAccuracyRequestObject,
 ) (GetAccuracyResponseObject, error) {
@@ -81,12 +96,19 @@ func (s *Server) GetAccuracy(
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.Outlooks.Accuracy(ctx, invoq.Only(t.ID), t.ID, s.Now())
+	q := outlook.Request{Tenant: t, Now: s.Now()}
+	if name := deref(r.Params.ServiceID); name != "" {
+		if q.Service, err = s.DB.FindService(ctx, scope(ctx), t.ID, name); err != nil {
+			return nil, err
+		}
+	}
+	all, err := s.Outlooks.Accuracy(ctx, invoq.Only(t.ID), q)
 	if err != nil {
 		return nil, err
 	}
 	return GetAccuracy200JSONResponse{
-		TenantID: string(t.ID), Horizons: convert(all, horizonAccuracyJSON),
+		TenantID: string(t.ID), ServiceID: optional(string(q.Service.ID)),
+		Horizons: convert(all, horizonAccuracyJSON),
 	}, nil
 }
 

@@ -83,11 +83,18 @@ func TestPredictOverHTTP(t *testing.T) {
 	refuse(403, predict(keys[access.Ingest], `"period": "1d"`))
 	refuse(422, predict(r.owner, `"period": "1d", "budget": "-1"`))
 	refuse(422, predict(r.owner, `"period": "1d", "service_id": "waiter", "budget": "1"`))
+	refuse(404, predict(r.owner, `"period": "1d", "user_id": "nobody"`))
+	refuse(422, predict(r.owner, `"period": "1d", "user_id": ""`))
 	if a := predict(r.owner, `"period": "2d"`); a.status != 400 && a.status != 422 {
 		t.Errorf("2d: %d %s", a.status, a.body)
 	}
 
-	keeper := outlook.NewKeeper(r.server.Outlooks, 0, slog.New(slog.DiscardHandler))
+	cfg := outlook.DefaultKeeperConfig()
+	cfg.Grace = 0
+	keeper, err := outlook.NewKeeper(r.server.Outlooks, cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		if _, err := keeper.Run(t.Context(), until); err != nil {
 			t.Fatal(err)
@@ -99,7 +106,15 @@ func TestPredictOverHTTP(t *testing.T) {
 	for _, h := range report.Horizons {
 		got += fmt.Sprintf("%s %d %d; ", h.Period, h.Predictions, h.Measured)
 	}
-	if want := "1h 1 0; 1d 1 0; 1w 1 0; 30d 1 0; "; got != want {
+	want := "1h 1 0; 1d 1 0; 1w 1 0; 30d 1 0; "
+	if got != want {
 		t.Errorf("record %q, want %q", got, want)
 	}
+	var one AccuracyReport
+	r.decode(r.ask(keys[access.Viewer], http.MethodGet, accuracy+"acme&service_id=waiter", nil), &one)
+	if deref(one.ServiceID) != deref(p.ServiceID) || len(one.Horizons) != 4 || one.Horizons[0].Predictions != 1 {
+		t.Errorf("record of a service: %+v", one)
+	}
+	refuse(404, r.ask(keys[access.Viewer], http.MethodGet, accuracy+"acme&service_id=nobody", nil))
+	refuse(404, r.ask(others[access.Viewer], http.MethodGet, accuracy+"acme&service_id=waiter", nil))
 }

@@ -18,6 +18,25 @@ type AheadDay struct {
 	Invocations forecast.Total
 }
 
+// AheadCost is what the month will have cost at its end, and what holds that with
+// 80 % probability.
+type AheadCost struct {
+	Currency             invoq.Currency
+	Expected, Lo80, Hi80 invoq.Decimal
+}
+
+// card shows the cost above the charts.
+func (a AheadCost) card() Card {
+	c := Card{Label: "Expected for the month", Figure: money(a.Expected, a.Currency)}
+	lo, hi := money(a.Lo80, a.Currency).Text, money(a.Hi80, a.Currency).Text
+	if lo == hi {
+		c.Note = "a past without unrest has no bounds"
+		return c
+	}
+	c.Note = "80 % sure: " + lo + " to " + hi
+	return c
+}
+
 // noValue is how the chart library is told that there is none.
 const noValue = "-"
 

@@ -48,3 +48,21 @@ func TestAheadChart(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// The cost of the whole month stands among the cards, with its bounds where it
+// has some.
+func TestMonthEndCard(t *testing.T) {
+	f := func(lo, hi, want string) {
+		t.Helper()
+		a := AheadCost{
+			Currency: "USD", Expected: invoq.MustDecimal("12.5"),
+			Lo80: invoq.MustDecimal(lo), Hi80: invoq.MustDecimal(hi),
+		}
+		got := a.card()
+		if got.Text != "$12.50" || got.Note != want {
+			t.Errorf("%+v, want $12.50 and %q", got, want)
+		}
+	}
+	f("11", "14", "80 % sure: $11.00 to $14.00")
+	f("12.5", "12.5", "a past without unrest has no bounds")
+}

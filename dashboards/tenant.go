@@ -31,6 +31,8 @@ type TenantData struct {
 	// those bills.
 	Plans   map[invoq.PlanID]string
 	Credits map[invoq.BillID][]invoq.CreditNote
+	// MonthEnd is the cost of the whole month; nil: nobody knows.
+	MonthEnd *AheadCost
 }
 
 // TenantView is what a tenant's page shows.
@@ -132,6 +134,9 @@ func tenantCards(d TenantData, overall invoq.Latency) []Card {
 				Note:   "since midnight, " + d.Tenant.Timezone,
 			},
 		)
+	}
+	if d.Problem == "" && d.MonthEnd != nil {
+		all = append(all, d.MonthEnd.card())
 	}
 	calls := d.Used(invoq.Invocations)
 	invocations := Card{Label: "Invocations", Figure: count(calls), Note: "month to date"}

@@ -12,12 +12,13 @@ const (
 	annualHistory = yearOfWeeks + 60
 	// annualHalf is half the window that smooths last year's level.
 	annualHalf = 7
-	// annualLevel is how many days make the level that swings are measured from.
-	annualLevel = 14
+	// annualLevel is how many days make the level that swings are measured from: as
+	// many as the methods' own levels rest on, more or less.
+	annualLevel = 42
 	// swingShare and dayShare are how much of last year's smooth swing and of its
-	// single days returns this year: half of a swing is shared by neighbouring
-	// years, a tenth of a day's own deviation.
-	swingShare, dayShare = 0.5, 0.1
+	// single days returns this year: two fifths of a swing are shared by
+	// neighbouring years, a tenth of a day's own deviation.
+	swingShare, dayShare = 0.4, 0.1
 	// mostGrowth bounds the ratio of this year's level to last year's.
 	mostGrowth = 5
 )

@@ -24,6 +24,9 @@ const (
 	fullCycle = 60
 	// rowsPerLag is how many rows each coefficient must have to be fitted.
 	rowsPerLag = 3
+	// refitShare: a history that is longer by less than a sixteenth is not worth
+	// another fit.
+	refitShare = 16
 	// maxDeviations bounds an iterated forecast, in standard deviations.
 	maxDeviations = 50
 )
@@ -146,11 +149,16 @@ func (a autoreg) run(in *input, j job) []float64 {
 	z, sc := a.z(in)
 	var fit arFit
 	if sc.sd > 0 {
-		g := newGram(z, a.lags(in, len(z)), a.ends(sc, j.origins), func(n int) []int {
+		fitted := refits(j.origins)
+		g := newGram(z, a.lags(in, len(z)), a.ends(sc, fitted), func(n int) []int {
 			return a.lags(in, n)
 		})
+		next := 0
 		for i, o := range j.origins {
-			fit = g.solve(i, a.diff == diffNone)
+			if next < len(fitted) && o == fitted[next] {
+				fit = g.solve(next, a.diff == diffNone)
+				next++
+			}
 			a.forecast(z, sc, fit, o, j.out[i])
 		}
 	} else {
@@ -159,6 +167,19 @@ func (a autoreg) run(in *input, j job) []float64 {
 		}
 	}
 	return fit.params(sc)
+}
+
+// refits returns the origins at which a regression is fitted anew: the first, the
+// last, and those before which the history has grown by a refitShare-th. Others
+// take the fit before them, which knew less, not more.
+func refits(origins []int) []int {
+	fitted := origins[:1:1]
+	for i, o := range origins[1:] {
+		if last := fitted[len(fitted)-1]; i == len(origins)-2 || (o-last)*refitShare >= o {
+			fitted = append(fitted, o)
+		}
+	}
+	return fitted
 }
 
 // ends turns origins of the series into origins of its differences.

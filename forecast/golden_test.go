@@ -190,7 +190,24 @@ func TestWorkedSums(t *testing.T) {
 	f(SeasonalNaive, y, 3, 9, 7, 5, 9)
 	f(LongSeasonalNaive, y, 3, 9, 7, 5, 9)
 	f(MeanRecent, y, 3, 6, 6) // the last two: 7 and 5
-	f(Profile, y, 3, 2, 6, 4) // medians of 1 2 9, 5 6 7, 3 4 5
+	// Medians of 1 2 9, 5 6 7 and 3 4 5 with weights, latest first, 1 0.9 0.81 for
+	// 9 2 1, 7 6 5 and 5 4 3. Half of 2.71 is 1.355; the middle values sit at
+	// 0.81 + 0.45 = 1.26, the last at 1.71 + 0.5 = 2.21: a tenth of the way.
+	f(Profile, y, 3, 2+0.1*7, 6+0.1, 4+0.1)
+	// With 0.95: weights 1 0.95 0.9025, half 1.42625, the middle at 1.3775 and the
+	// last at 2.3525: a twentieth.
+	f(LongProfile, y, 3, 2+0.05*7, 6+0.05, 4+0.05)
+	// Means of the cycles 3, 4 and 7; the level is (7 + 0.9·4 + 0.81·3)/2.71. The
+	// shares of the phases are 1/3 2/4 9/7, 5/3 6/4 7/7 and 3/3 4/4 5/7.
+	level := (7 + 0.9*4 + 0.81*3) / 2.71
+	f(ShapeProfile, y, 3, level*2/4, level*6/4, level, level*2/4)
+	// Where values may be negative, distances from the mean of the cycle instead:
+	// -2 -2 2, 2 2 0 and 0 0 -2.
+	below := make([]float64, len(y))
+	for i, v := range y {
+		below[i] = v - 10
+	}
+	f(ShapeProfile, below, 3, level-10-2, level-10+2, level-10)
 	// A timer that once was late: the median of three cycles outvotes it.
 	timer := []float64{0, 0, 7, 0, 0, 7, 0, 0, 7, 0, 0, 7, 0, 0, 7, 0, 7, 0}
 	f(Repeat, timer, 0, 0, 0, 7, 0, 0, 7)

@@ -24,8 +24,8 @@ const (
 // three horizons, mean reversion cannot be told from chance, and a random walk
 // of the level is the safer guess.
 var persistent = []Method{
-	SeasonalNaive, LongSeasonalNaive, HoltWinters, HoltWintersShort,
-	HoltWintersLong, HoltWintersDamped,
+	LongSeasonalNaive, HoltWinters, HoltWintersShort, HoltWintersLong,
+	HoltWintersDamped, AutoregressionSeasonal,
 }
 
 // counting are methods whose totals are means: the middle path of rare counts

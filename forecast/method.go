@@ -20,8 +20,14 @@ const (
 	Repeat Method = "repeat"
 	// LongRepeat is Repeat with cycles of up to 400 steps.
 	LongRepeat Method = "long-repeat"
-	// Profile is the median of each phase over the last long cycles.
+	// Profile is the median of each phase over the last long cycles, older ones
+	// counting less.
 	Profile Method = "profile"
+	// LongProfile is Profile with twice the memory.
+	LongProfile Method = "long-profile"
+	// ShapeProfile is the usual share of each phase in its cycle times the level,
+	// which follows the last cycles more closely than the shares do.
+	ShapeProfile Method = "shape-profile"
 	// LevelProfile is a discounted profile scaled to the level of the last cycle.
 	LevelProfile Method = "level-profile"
 	// Smoothing is simple exponential smoothing.
@@ -109,8 +115,8 @@ func newModel(m Method) model {
 		return repeat{maxLag: 60, window: 240}
 	case LongRepeat:
 		return repeat{maxLag: 400, window: 480}
-	case Profile:
-		return direct(profile)
+	case ShapeProfile:
+		return direct(shapeProfile)
 	case LevelProfile:
 		return direct(levelProfile)
 	case Theta:
@@ -130,6 +136,9 @@ func newModel(m Method) model {
 	}
 	if h, ok := smoothers[m]; ok {
 		return h
+	}
+	if p, ok := profiles[m]; ok {
+		return direct(p.forecast)
 	}
 	return nil
 }
@@ -151,7 +160,8 @@ var smoothers = map[Method]smoother{
 // Methods lists every method, in a fixed order.
 func Methods() []Method {
 	return []Method{
-		Naive, SeasonalNaive, LongSeasonalNaive, Repeat, LongRepeat, Profile, LevelProfile,
+		Naive, SeasonalNaive, LongSeasonalNaive, Repeat, LongRepeat,
+		Profile, LongProfile, LevelProfile, ShapeProfile,
 		Smoothing, DampedTrend, Trend, HoltWinters, HoltWintersLog, HoltWintersDamped,
 		HoltWintersShort, HoltWintersLong, HoltWintersMultiplicative, HoltWintersTrend,
 		Theta, Autoregression, AutoregressionSeasonal, AutoregressionChange,
@@ -162,8 +172,11 @@ func Methods() []Method {
 // pool returns the methods that Run tries by itself: unlike ones, because the
 // median of unlike forecasts beats each of them.
 func pool(in *input) []Method {
-	if len(in.cycles) == 0 {
+	switch {
+	case len(in.cycles) == 0:
 		return plainPool(in)
+	case in.longCycle() == daysOfWeek:
+		return weekPool()
 	}
 	methods := []Method{
 		SeasonalNaive, LongSeasonalNaive, Repeat, LongRepeat, Profile, LevelProfile,
@@ -174,6 +187,16 @@ func pool(in *input) []Method {
 		methods = slices.DeleteFunc(methods, func(m Method) bool { return m == LongSeasonalNaive })
 	}
 	return methods
+}
+
+// weekPool is the pool of days. Seven values a cycle leave a regression little to
+// learn from beyond the season, and a single odd week weighs a lot, so methods
+// that average many weeks carry it.
+func weekPool() []Method {
+	return []Method{
+		LongRepeat, Profile, LongProfile, ShapeProfile,
+		HoltWinters, HoltWintersDamped, AutoregressionSeasonal,
+	}
 }
 
 // plainPool is the pool of a series without a usable cycle.

@@ -2,25 +2,39 @@ package forecast
 
 import "math"
 
-// profileCycles is how many of the last long cycles a profile looks back.
-const profileCycles = 16
+// profile forecasts each phase of the longest cycle by the median of the cycles
+// before, each older one counting less: what an ordinary week looks like,
+// whatever last week was, and lately more than long ago. Source: the weighted
+// median minimises the weighted sum of absolute errors (Edgeworth, Hermathena 6
+// (1887), 279-285), here with the weights of exponential smoothing (Brown,
+// Statistical Forecasting for Inventory Control, 1959).
+type profile struct {
+	decay  float64 // weight of a cycle against the one after it
+	cycles int     // how many are looked at
+}
 
-// profile forecasts each phase of the longest cycle by its median over the last
-// sixteen cycles: what an ordinary week looks like, whatever last week was.
-func profile(in *input, origin int, out []float64) {
+// profiles are the two lengths of memory: ten cycles or so, and twenty.
+var profiles = map[Method]profile{
+	Profile:     {decay: 0.9, cycles: 26},
+	LongProfile: {decay: 0.95, cycles: 52},
+}
+
+// forecast writes the path from an origin.
+func (p profile) forecast(in *input, origin int, out []float64) {
 	m := cycleAt(in.cycles, origin, 2)
-	var near [profileCycles]float64
+	values, weights := make([]float64, 0, p.cycles), make([]float64, 0, p.cycles)
 	for i := range out {
 		if i >= m {
 			out[i] = out[i-m]
 			continue
 		}
-		k := 0
-		for q := origin - m + i; q >= 0 && k < profileCycles; q -= m {
-			near[k] = in.y[q]
-			k++
+		values, weights = values[:0], weights[:0]
+		w := 1.0
+		for q := origin - m + i; q >= 0 && len(values) < p.cycles; q -= m {
+			values, weights = append(values, in.y[q]), append(weights, w)
+			w *= p.decay
 		}
-		out[i] = medianInPlace(near[:k])
+		out[i] = weightedMedian(values, weights)
 	}
 }
 

@@ -192,3 +192,19 @@ func TestTotalIsNarrowerThanSums(t *testing.T) {
 		}
 	}
 }
+
+// Regressions are fitted at the first and the last origin and wherever the
+// history has grown by a sixteenth since; never with values after an origin.
+func TestRefits(t *testing.T) {
+	f := func(origins, want []int) {
+		t.Helper()
+		if diff := cmp.Diff(want, refits(origins)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", origins, diff)
+		}
+	}
+	f([]int{100}, []int{100})
+	f([]int{100, 200}, []int{100, 200})
+	// 106 is six more than 100, and 106/16 is 6.6; 107 is seven.
+	f([]int{100, 106, 107, 108, 109}, []int{100, 107, 109})
+	f([]int{1000, 1012, 1024, 1036, 1048, 1060, 1072, 1084}, []int{1000, 1072, 1084})
+}

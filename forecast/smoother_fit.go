@@ -6,9 +6,9 @@ import "math"
 const (
 	// fitWindow is how many of the last values a fit looks at: parameters settle
 	// long before, and the cost of a fit stays bounded.
-	fitWindow = 2000
+	fitWindow = 1000
 	// evalsPerParam bounds the error evaluations of a fit.
-	evalsPerParam = 20
+	evalsPerParam = 15
 )
 
 // bounds: the damping factor lies between leastPhi and mostPhi. Forecasting:

@@ -30,6 +30,10 @@ const (
 	// lies nearer to the latter. tailShare is how far the errors seen, of which few
 	// lie in the tail, outweigh it.
 	tailRatio, tailShare = 1.75, 0.7
+	// totalOptimism multiplies the variance of whole paths' errors, and freedomShare
+	// their degrees of freedom: weights were chosen and some parameters fitted by
+	// the same few folds that tell this variance, so what comes errs by more.
+	totalOptimism, freedomShare = 1.3, 0.75
 	// count80 is the quantile of the errors of counts that bounds them with 80 %.
 	// A bound that reaches a whole number holds all of its cases, so the plain
 	// quantile would hold 87 %.
@@ -67,8 +71,9 @@ type Spread struct {
 	// Serial is the correlation of neighbouring steps, Common the share of
 	// variance that a whole path has in common.
 	Serial, Common float64
-	// Folds is how many independent horizons Common rests on: the part in common
-	// has Student's distribution with so many degrees of freedom.
+	// Folds is how many independent horizons Common rests on, less what choosing by
+	// them took: the part in common has Student's distribution with so many degrees
+	// of freedom.
 	Folds float64
 }
 
@@ -256,10 +261,10 @@ func (s *Spread) setDependence(e errorsOf) {
 		return
 	}
 	s.Serial = math.Max(0, math.Min(0.99, cross/square))
-	s.Folds = e.folds()
+	s.Folds = math.Max(1, freedomShare*e.folds())
 	own := meanVariance(s.Serial, e.f.horizon)
 	if own < 1 {
-		s.Common = math.Max(0, math.Min(0.95, (s.between(e)-own)/(1-own)))
+		s.Common = math.Max(0, math.Min(0.95, (totalOptimism*s.between(e)-own)/(1-own)))
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // stateVersion changes when the meaning of a State's numbers does.
-const stateVersion = 1
+const stateVersion = 2
 
 // State is what Run learned about a series: the methods with their parameters
 // and weights, and the spread of their errors. It can be kept as JSON and given

@@ -2,7 +2,9 @@ package outlook
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"invoq"
@@ -21,22 +23,92 @@ type Day struct {
 	Invocations forecast.Total
 }
 
-// Days predicts each day of the tenant's calendar month from today on, in its own
-// zone. None where nothing was used or counted.
-func (o *Outlooks) Days(ctx context.Context, t invoq.Tenant, now time.Time) ([]Day, error) {
+// Ahead is what a tenant's calendar month is expected to bring. Its slices are
+// shared: they are read, never changed.
+type Ahead struct {
+	// Days are those from today on, in the tenant's zone; none where nothing was
+	// used or counted.
+	Days []Day
+	// Month is the cost of the whole month; nil where there are no days or no plan
+	// prices them.
+	Month    *Month
+	Currency invoq.Currency // of Month
+
+	from time.Time // where the counted hours end
+}
+
+// Ahead predicts the tenant's month. It is computed when it is asked for first
+// after another hour was counted, and kept until the next is.
+func (o *Outlooks) Ahead(ctx context.Context, t invoq.Tenant, now time.Time) (Ahead, error) {
 	counted, err := o.counted(ctx, now)
 	if err != nil {
 		if invoq.KindOf(err) == invoq.KindUnprocessable {
-			return nil, nil
+			return Ahead{}, nil
 		}
-		return nil, err
+		return Ahead{}, err
 	}
+	from := invoq.Window1h.Floor(counted)
+	if a, ok := o.kept.find(t, from); ok {
+		return a, nil
+	}
+	a := Ahead{from: from}
+	if a.Days, err = o.days(ctx, t, from); err != nil || len(a.Days) == 0 {
+		return a, err
+	}
+	r := Request{Tenant: t, Now: now}
+	switch a.Month, a.Currency, err = o.month(ctx, r, from); invoq.KindOf(err) {
+	case "":
+	case invoq.KindUnprocessable, invoq.KindNotFound: // No plan: days have no price.
+		a.Month = nil
+	default:
+		return Ahead{}, err
+	}
+	o.kept.keep(t, a)
+	return a, nil
+}
+
+// maxAheads bounds how many tenants' months are kept, each of some 4 kB.
+const maxAheads = 10_000
+
+// aheads keeps the latest month of each tenant.
+type aheads struct {
+	mu  sync.Mutex
+	all map[aheadKey]Ahead
+}
+
+// aheadKey is what a month rests on beside its usage.
+type aheadKey struct {
+	tenant   invoq.TenantID
+	timezone string
+}
+
+// find returns the month that was made for the hours until an instant.
+func (k *aheads) find(t invoq.Tenant, from time.Time) (Ahead, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a, ok := k.all[aheadKey{t.ID, t.Timezone}]
+	return a, ok && a.from.Equal(from)
+}
+
+// keep replaces a tenant's month. When there is no room, those of past hours go.
+func (k *aheads) keep(t invoq.Tenant, a Ahead) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.all) >= maxAheads {
+		maps.DeleteFunc(k.all, func(_ aheadKey, old Ahead) bool { return old.from.Before(a.from) })
+	}
+	if len(k.all) < maxAheads {
+		k.all[aheadKey{t.ID, t.Timezone}] = a
+	}
+}
+
+// days predicts each day of the month that contains from.
+func (o *Outlooks) days(ctx context.Context, t invoq.Tenant, from time.Time) ([]Day, error) {
 	zone, err := t.Location()
 	if err != nil {
 		return nil, err
 	}
 	h := horizons[len(horizons)-1]
-	from := h.Window.Floor(counted)
 	points, err := o.db.UsageSeries(ctx, invoq.Only(t.ID), postgres.SeriesFilter{
 		Tenant: t.ID, Interval: h.lookBack(from), Window: h.Window,
 	})

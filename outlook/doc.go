@@ -16,13 +16,19 @@
 // what a bill of that period would come to: free units and tiers of the month go
 // on from what was used before. A service's cost is what its own use adds to
 // that, when nobody else uses anything. Usage is forecast for the tenant as a
-// whole, unless a rate of the plan selects services: then each by itself.
+// whole, unless a rate of the plan selects services: then each by itself. A
+// user's usage and cost are those of the entries of the book, and no plan is
+// asked.
+//
+// The month that a page shows is computed once for each counted hour and kept in
+// memory.
 //
 // # Confidence
 //
-// Confidence is a record, not a property of a model: the share of the tenant's
-// stored predictions of a horizon whose later cost lay within the 80 % bounds. As
-// long as too few periods are over it is unknown, and said to be.
+// Confidence is a record, not a property of a model: the share of the stored
+// predictions of a horizon, of the tenant or of one of its busiest services, whose
+// later cost lay within the 80 % bounds. As long as too few periods are over it is
+// unknown, and said to be. Predictions are removed after KeeperConfig.Retention.
 //
 // # Failure behaviour
 //

@@ -20,7 +20,9 @@ const (
 
 // fitKey names one series that is forecast again and again.
 type fitKey struct {
-	tenant  invoq.TenantID
+	tenant invoq.TenantID
+	// only is the service that the question is about; empty: all of the tenant's.
+	only    invoq.ServiceID
 	service invoq.ServiceID
 	horizon string
 	meter   invoq.Meter

@@ -61,13 +61,15 @@ func (h *history) add(service invoq.ServiceID, p *postgres.SeriesPoint) {
 // idle reports whether nothing was used at all.
 func (h *history) idle() bool { return len(h.services) == 0 }
 
-// ahead forecasts each meter of a use; those never used have none. Fits are
-// taken from and kept in known; nil: everything is fitted anew.
-func (h *history) ahead(known *fits, of fitKey, steps int) ([]*forecast.Forecast, error) {
+// ahead forecasts the wanted meters of a use; those never used have none. Fits
+// are taken from and kept in known; nil: everything is fitted anew.
+func (h *history) ahead(
+	known *fits, of fitKey, steps int, wanted []bool,
+) ([]*forecast.Forecast, error) {
 	all := make([]*forecast.Forecast, len(meters))
 	step := h.horizon.Window.Duration()
 	for m, values := range h.services[of.service] {
-		if isZero(values) {
+		if !wanted[m] || isZero(values) {
 			continue
 		}
 		of.meter = meters[m]

@@ -9,32 +9,72 @@ import (
 
 	"invoq"
 	"invoq/postgres"
-	"invoq/pricing"
 )
 
-// dueBatch is how many predictions are measured at a time.
-const dueBatch = 500
-
-// Keeper stores a prediction of each horizon for every tenant that uses
-// something, and measures those whose period is over.
-type Keeper struct {
-	*Outlooks
-	// grace is how long after its end a period is still counted.
-	grace time.Duration
-	log   *slog.Logger
+// KeeperConfig says what a keeper stores and for how long.
+type KeeperConfig struct {
+	// Grace is how long after its end a period is still counted: as late as samples
+	// may be. No prediction is measured before.
+	Grace time.Duration
+	// Retention is how long predictions are kept, at least the 90 days of the record
+	// and the longest horizon: MinRetention.
+	Retention time.Duration
+	// Services is how many services of a tenant, the busiest, have predictions of
+	// their own, from 0 to MaxKept. Each costs as much as the tenant does.
+	Services int
 }
 
-// NewKeeper returns a keeper. Grace is how late samples may be: no prediction is
-// measured before.
-func NewKeeper(o *Outlooks, grace time.Duration, log *slog.Logger) *Keeper {
+// MaxKept is the most services of a tenant with predictions of their own, and
+// MinRetention the least time for which predictions are kept.
+const (
+	MaxKept      = 100
+	MinRetention = recordTime + 30*day
+)
+
+// DefaultKeeperConfig keeps a year, and the five busiest services.
+func DefaultKeeperConfig() KeeperConfig {
+	return KeeperConfig{Grace: 2 * time.Hour, Retention: 365 * day, Services: 5}
+}
+
+// Validate returns an error of KindUnprocessable for settings without sense.
+func (c KeeperConfig) Validate() error {
+	switch {
+	case c.Grace < 0:
+		return invoq.Errorf(invoq.KindUnprocessable, "grace %s is negative", c.Grace)
+	case c.Retention < MinRetention:
+		return invoq.Errorf(invoq.KindUnprocessable,
+			"predictions are kept at least %s, not %s", MinRetention, c.Retention)
+	case c.Services < 0 || c.Services > MaxKept:
+		return invoq.Errorf(invoq.KindUnprocessable,
+			"%d services are not between 0 and %d", c.Services, MaxKept)
+	}
+	return nil
+}
+
+// Keeper stores a prediction of each horizon for every tenant that uses
+// something and for its busiest services, measures those whose period is over,
+// and removes those that are too old.
+type Keeper struct {
+	*Outlooks
+	cfg KeeperConfig
+	log *slog.Logger
+}
+
+// NewKeeper returns a keeper. Errors are those of KeeperConfig.Validate.
+func NewKeeper(o *Outlooks, cfg KeeperConfig, log *slog.Logger) (*Keeper, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	own := *o
 	own.fits = &fits{all: map[fitKey]fit{}}
-	return &Keeper{Outlooks: &own, grace: grace, log: log}
+	return &Keeper{Outlooks: &own, cfg: cfg, log: log}, nil
 }
 
 // Kept is what a run has done.
 type Kept struct {
 	Stored, Measured int
+	// Removed were too old.
+	Removed int64
 	// Passed are tenants over which the run went: no plan prices them, or they
 	// have used nothing.
 	Passed int
@@ -47,6 +87,8 @@ func (k *Keeper) Run(ctx context.Context, slot time.Time) (Kept, error) {
 	measured, err := k.measure(ctx, slot)
 	done.Measured = measured
 	errs := []error{err}
+	done.Removed, err = k.prune(ctx, slot)
+	errs = append(errs, err)
 	page := invoq.Page{Limit: invoq.MaxPageSize}
 	for {
 		tenants, err := k.db.ListTenants(ctx, invoq.Everyone(), page)
@@ -72,12 +114,34 @@ func (k *Keeper) Run(ctx context.Context, slot time.Time) (Kept, error) {
 		}
 		page.After = string(tenants[len(tenants)-1].Name)
 	}
-	k.log.Debug("kept predictions", "stored", done.Stored, "measured", done.Measured, "passed", done.Passed)
+	k.log.Debug("kept predictions", "stored", done.Stored, "measured", done.Measured,
+		"passed", done.Passed, "removed", done.Removed)
 	return done, errors.Join(errs...)
 }
 
 // errIdle means that there is nothing to predict from.
 var errIdle = invoq.Errorf(invoq.KindUnprocessable, "the tenant has used nothing")
+
+// pruneBatch is how many predictions are removed in one transaction.
+const pruneBatch = 10_000
+
+// prune removes what was made longer ago than predictions are kept.
+func (k *Keeper) prune(ctx context.Context, slot time.Time) (int64, error) {
+	removed := int64(0)
+	for {
+		n, err := k.db.DeletePredictions(ctx, slot.Add(-k.cfg.Retention), pruneBatch)
+		removed += n
+		if err != nil || n < pruneBatch {
+			return removed, err
+		}
+	}
+}
+
+// keptKey tells a tenant's predictions of a slot apart.
+type keptKey struct {
+	service invoq.ServiceID
+	horizon time.Duration
+}
 
 // keep stores a tenant's predictions of a slot that are not stored yet.
 func (k *Keeper) keep(ctx context.Context, t invoq.Tenant, slot time.Time) (int, error) {
@@ -89,42 +153,72 @@ func (k *Keeper) keep(ctx context.Context, t invoq.Tenant, slot time.Time) (int,
 	if err != nil {
 		return 0, err
 	}
-	known := map[time.Duration]bool{}
+	known := map[keptKey]bool{}
 	for _, p := range have {
-		known[p.Horizon()] = known[p.Horizon()] || p.MadeAt.Equal(slot) && p.Service == ""
+		if p.MadeAt.Equal(slot) {
+			known[keptKey{p.Service, p.Horizon()}] = true
+		}
+	}
+	services, err := k.services(ctx, t, counted)
+	if err != nil {
+		return 0, err
 	}
 	stored := 0
 	for _, h := range horizons {
-		if known[h.Length] {
-			continue
-		}
-		r := Request{Tenant: t, Horizon: h, Now: slot}
-		p, err := k.predictPeriod(ctx, r, h.Window.Floor(counted), 1)
-		if err != nil {
-			return stored, err
-		}
-		if p.Invocations().Model == "" {
-			return stored, errIdle
-		}
-		if p.Confidence, err = k.confidence(ctx, r); err != nil {
-			return stored, err
-		}
-		is, err := k.db.PutPrediction(ctx, invoq.Only(t.ID), p.record(slot))
-		if err != nil {
-			return stored, err
-		}
-		if is {
-			stored++
+		for _, s := range services {
+			if known[keptKey{s.ID, h.Length}] {
+				continue
+			}
+			is, err := k.keepOne(ctx, Request{Tenant: t, Service: s, Horizon: h, Now: slot}, counted)
+			if err != nil {
+				return stored, err
+			}
+			if is {
+				stored++
+			}
 		}
 	}
 	return stored, nil
+}
+
+// services are those with predictions of their own, after the zero one, which
+// stands for all of the tenant's.
+func (k *Keeper) services(
+	ctx context.Context, t invoq.Tenant, counted time.Time,
+) ([]invoq.Service, error) {
+	all := []invoq.Service{{}}
+	if k.cfg.Services == 0 {
+		return all, nil
+	}
+	week := invoq.Interval{Start: counted.Add(-7 * day), End: counted}
+	busy, err := k.db.BusiestServices(ctx, invoq.Only(t.ID), t.ID, week, k.cfg.Services)
+	return append(all, busy...), err
+}
+
+// keepOne makes and stores a prediction, and reports whether it was new. Nothing
+// used is errIdle of a tenant, and nothing to store of a service.
+func (k *Keeper) keepOne(ctx context.Context, r Request, counted time.Time) (bool, error) {
+	p, err := k.predictPeriod(ctx, r, r.Horizon.Window.Floor(counted), 1)
+	switch {
+	case err != nil:
+		return false, err
+	case p.Invocations().Model == "" && r.Service.ID == "":
+		return false, errIdle
+	case p.Invocations().Model == "":
+		return false, nil
+	}
+	if p.Confidence, err = k.confidence(ctx, r); err != nil {
+		return false, err
+	}
+	return k.db.PutPrediction(ctx, invoq.Only(r.Tenant.ID), p.record(r.Now))
 }
 
 // record gives a prediction the form in which it is kept.
 func (p *Prediction) record(slot time.Time) postgres.Prediction {
 	n, c := p.Invocations(), p.Cost
 	return postgres.Prediction{
-		Tenant: p.Tenant.ID, Period: p.Period, MadeAt: slot, ModelVersion: ModelVersion,
+		Tenant: p.Tenant.ID, Service: p.Service.ID, Period: p.Period, MadeAt: slot,
+		ModelVersion: ModelVersion,
 		Invocations: postgres.Bounds[float64]{
 			Mean: n.Mean, Lo80: n.Lo80, Hi80: n.Hi80, Lo95: n.Lo95, Hi95: n.Hi95,
 		},
@@ -134,69 +228,4 @@ func (p *Prediction) record(slot time.Time) postgres.Prediction {
 		},
 		Confidence: p.Confidence.Value,
 	}
-}
-
-// measure fills in what came of predictions whose period is closed.
-func (k *Keeper) measure(ctx context.Context, slot time.Time) (int, error) {
-	counted, err := k.counted(ctx, slot)
-	if invoq.KindOf(err) == invoq.KindUnprocessable {
-		return 0, nil // Nothing is counted, so nothing is over.
-	}
-	if err != nil {
-		return 0, err
-	}
-	var errs []error
-	tenants := map[invoq.TenantID]invoq.Tenant{}
-	measured, after := 0, int64(0)
-	for {
-		due, err := k.db.DuePredictions(ctx, counted.Add(-k.grace), after, dueBatch)
-		if err != nil {
-			return measured, errors.Join(append(errs, err)...)
-		}
-		for _, p := range due {
-			after = p.ID
-			switch err := k.measureOne(ctx, p, tenants, slot); invoq.KindOf(err) {
-			case "":
-				measured++
-			case invoq.KindUnprocessable, invoq.KindNotFound:
-				// No plan prices the period any more: it may again.
-			default:
-				errs = append(errs, fmt.Errorf("measure prediction %d: %w", p.ID, err))
-			}
-		}
-		if len(due) < dueBatch {
-			return measured, errors.Join(errs...)
-		}
-	}
-}
-
-// measureOne stores what came of one prediction.
-func (k *Keeper) measureOne(
-	ctx context.Context, p postgres.Prediction, tenants map[invoq.TenantID]invoq.Tenant, slot time.Time,
-) error {
-	only := invoq.Only(p.Tenant)
-	t, known := tenants[p.Tenant]
-	if !known {
-		var err error
-		if t, err = k.db.FindTenant(ctx, only, string(p.Tenant)); err != nil {
-			return err
-		}
-		tenants[p.Tenant] = t
-	}
-	zone, err := t.Location()
-	if err != nil {
-		return err
-	}
-	a := postgres.Actual{MeasuredAt: slot}
-	if a.Cost, err = k.biller.Cost(ctx, t, pricing.Period{Interval: p.Period, Zone: zone}); err != nil {
-		return err
-	}
-	usage, err := k.db.SumSpans(ctx, only, []postgres.Span{{Tenant: p.Tenant, Interval: p.Period}})
-	if err != nil {
-		return err
-	}
-	for _, u := range usage[0] {
-		a.Invocations += u.Invocations.Float()
-	}
-	return k.db.MeasurePrediction(ctx, only, p.ID, a)
 }

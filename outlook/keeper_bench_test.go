@@ -2,7 +2,6 @@ package outlook_test
 
 import (
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 func BenchmarkKeep(b *testing.B) {
 	w := openWatch(b, linear...)
 	w.use(now.AddDate(0, 0, -84), now, daily)
-	keeper := outlook.NewKeeper(w.outlooks, grace, slog.New(slog.DiscardHandler))
+	keeper := w.keeper(0)
 	slot := now
 	b.ReportAllocs()
 	for b.Loop() {

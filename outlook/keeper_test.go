@@ -18,9 +18,19 @@ const grace = time.Hour
 
 func (w *watch) keep(slot time.Time) outlook.Kept {
 	w.t.Helper()
-	done, err := outlook.NewKeeper(w.outlooks, grace, slog.New(slog.DiscardHandler)).Run(w.t.Context(), slot)
+	done, err := w.keeper(0).Run(w.t.Context(), slot)
 	w.must(err)
 	return done
+}
+
+// keeper is one that keeps so many services by themselves.
+func (w *watch) keeper(services int) *outlook.Keeper {
+	w.t.Helper()
+	cfg := outlook.DefaultKeeperConfig()
+	cfg.Grace, cfg.Services = grace, services
+	k, err := outlook.NewKeeper(w.outlooks, cfg, slog.New(slog.DiscardHandler))
+	w.must(err)
+	return k
 }
 
 func (w *watch) stored() []postgres.Prediction {
@@ -135,7 +145,7 @@ func TestRecord(t *testing.T) {
 	w.put(made.Add(19*time.Hour), 100, 115)
 	w.put(made.Add(20*time.Hour), 100, 150)
 	w.put(now.AddDate(0, 0, -100), 100, 500) // Too old to count.
-	all, err := w.outlooks.Accuracy(t.Context(), invoq.Only(w.tenant.ID), w.tenant.ID, now)
+	all, err := w.outlooks.Accuracy(t.Context(), invoq.Only(w.tenant.ID), outlook.Request{Tenant: w.tenant, Now: now})
 	w.must(err)
 	if len(all) != 1 || all[0].Predictions != 21 || all[0].Measured != 21 {
 		t.Fatalf("record %+v", all)
@@ -163,7 +173,7 @@ func TestRecord(t *testing.T) {
 	if c := w.predict("1d", nil).Confidence; c.Value != nil || c.Measured != 0 {
 		t.Errorf("confidence of a day: %+v", c)
 	}
-	none, err := w.outlooks.Accuracy(t.Context(), invoq.Only(w.newTenant("zeta").ID), w.tenant.ID, now)
+	none, err := w.outlooks.Accuracy(t.Context(), invoq.Only(w.newTenant("zeta").ID), outlook.Request{Tenant: w.tenant, Now: now})
 	if len(none) != 0 || err != nil {
 		t.Errorf("another tenant sees %+v, %v", none, err)
 	}
@@ -174,7 +184,7 @@ func TestRecord(t *testing.T) {
 func TestKeeperRefreshes(t *testing.T) {
 	w := openWatch(t, linear...)
 	w.use(now.AddDate(0, 0, -28), now, daily)
-	keeper := outlook.NewKeeper(w.outlooks, grace, slog.New(slog.DiscardHandler))
+	keeper := w.keeper(0)
 	run := func(slot time.Time) {
 		t.Helper()
 		if done, err := keeper.Run(t.Context(), slot); err != nil || done.Stored != 4 {
@@ -199,4 +209,90 @@ func TestKeeperRefreshes(t *testing.T) {
 			t.Errorf("%s begins at %s", h, p.Period.Start)
 		}
 	}
+}
+
+// The busiest services have a record of their own: what each adds, and nothing
+// of the others.
+func TestServicesAreKept(t *testing.T) {
+	w := openWatch(t, linear...)
+	calls := func(time.Time) map[string]int64 {
+		return map[string]int64{"small": 1, "waiter": 100, "lead": 10}
+	}
+	w.use(now.AddDate(0, 0, -14), now, calls)
+	keeper := w.keeper(2)
+	run := func(slot time.Time) outlook.Kept {
+		t.Helper()
+		done, err := keeper.Run(t.Context(), slot)
+		w.must(err)
+		return done
+	}
+	// Four horizons of the tenant, of waiter and of lead.
+	if got := run(now).Stored; got != 12 {
+		t.Errorf("stored %d, want 12", got)
+	}
+	if got := run(now).Stored; got != 0 {
+		t.Errorf("the same slot stored %d more", got)
+	}
+	over := now.Add(time.Hour)
+	w.use(now, over.Add(grace), calls)
+	if got := run(over.Add(grace)).Measured; got != 3 {
+		t.Errorf("measured %d, want the hour of the tenant and of two services", got)
+	}
+	record := func(name string) postgres.Accuracy {
+		t.Helper()
+		s, err := w.db.FindService(t.Context(), invoq.Only(w.tenant.ID), w.tenant.ID, name)
+		w.must(err)
+		all, err := w.outlooks.Accuracy(t.Context(), invoq.Only(w.tenant.ID), outlook.Request{Tenant: w.tenant, Service: s, Now: over})
+		w.must(err)
+		if len(all) == 0 {
+			return postgres.Accuracy{}
+		}
+		return all[0]
+	}
+	for _, name := range []string{"waiter", "lead"} {
+		a := record(name)
+		if a.Measured != 1 || *a.Cost.In80 != 1 || *a.Cost.Bias != 0 || *a.Invocations.Bias != 0 {
+			t.Errorf("%s: %+v, want one prediction without error", name, a)
+		}
+	}
+	if a := record("small"); a.Predictions != 0 {
+		t.Errorf("the third busiest of two: %+v", a)
+	}
+	for _, p := range w.stored() {
+		if p.Actual != nil && p.Service != "" && !p.Actual.Cost.Equal(p.Cost.Mean) {
+			t.Errorf("service %s cost %s, expected %s", p.Service, p.Actual.Cost, p.Cost.Mean)
+		}
+	}
+}
+
+// Predictions are removed when they are too old, not an instant before.
+func TestPredictionsAreRemoved(t *testing.T) {
+	w := openWatch(t, linear...)
+	w.use(now.AddDate(0, 0, -14), now, daily)
+	w.keep(now)
+	kept := outlook.DefaultKeeperConfig().Retention
+	if got := w.keep(now.Add(kept)).Removed; got != 0 {
+		t.Errorf("removed %d at the end of their time", got)
+	}
+	if got := w.keep(now.Add(kept + time.Second)).Removed; got != 4 {
+		t.Errorf("removed %d, want the four of the slot", got)
+	}
+}
+
+// Settings that would remove what the record needs are refused.
+func TestKeeperConfig(t *testing.T) {
+	w := openWatch(t)
+	refuse := func(change func(*outlook.KeeperConfig)) {
+		t.Helper()
+		cfg := outlook.DefaultKeeperConfig()
+		change(&cfg)
+		_, err := outlook.NewKeeper(w.outlooks, cfg, slog.New(slog.DiscardHandler))
+		if invoq.KindOf(err) != invoq.KindUnprocessable {
+			t.Errorf("%+v: %v", cfg, err)
+		}
+	}
+	refuse(func(c *outlook.KeeperConfig) { c.Retention = outlook.MinRetention - 1 })
+	refuse(func(c *outlook.KeeperConfig) { c.Grace = -1 })
+	refuse(func(c *outlook.KeeperConfig) { c.Services = -1 })
+	refuse(func(c *outlook.KeeperConfig) { c.Services = outlook.MaxKept + 1 })
 }

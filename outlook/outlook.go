@@ -14,7 +14,7 @@ import (
 
 // ModelVersion names what made a prediction; it changes when the same history
 // would give another one.
-const ModelVersion = "combination-1"
+const ModelVersion = "combination-2"
 
 // seed chooses the sample paths: always the same, so that asking again gives the
 // same answer.
@@ -26,11 +26,15 @@ type Outlooks struct {
 	biller *billing.Biller
 	// fits are those that a keeper holds; nil elsewhere.
 	fits *fits
+	// kept are the months that pages show.
+	kept *aheads
 }
 
 // New returns predictions over the database.
 func New(db *postgres.DB) *Outlooks {
-	return &Outlooks{db: db, biller: billing.New(db)}
+	return &Outlooks{
+		db: db, biller: billing.New(db), kept: &aheads{all: map[aheadKey]Ahead{}},
+	}
 }
 
 // Request asks for a prediction.
@@ -71,11 +75,15 @@ type Month struct {
 // Prediction is the answer to a request.
 type Prediction struct {
 	Request
-	Period     invoq.Interval
-	Currency   invoq.Currency
-	Cost       Amounts
-	Components []Component // by meter, in the order of invoq.Meters
-	Month      *Month      // nil for a service
+	// User is who it is about; zero: everybody.
+	User     postgres.User
+	Period   invoq.Interval
+	Currency invoq.Currency
+	Cost     Amounts
+	// Components are by meter, in the order of invoq.Meters; of a user, those that
+	// were used, by name.
+	Components []Component
+	Month      *Month // nil for a service
 	Confidence Confidence
 	Warnings   []string
 
@@ -101,7 +109,7 @@ func (o *Outlooks) Predict(ctx context.Context, r Request) (*Prediction, error) 
 		return nil, err
 	}
 	if r.Service.ID == "" {
-		if p.Month, err = o.month(ctx, r, invoq.Window1h.Floor(counted)); err != nil {
+		if p.Month, _, err = o.month(ctx, r, invoq.Window1h.Floor(counted)); err != nil {
 			return nil, err
 		}
 	}
@@ -142,7 +150,7 @@ func (o *Outlooks) predictPeriod(
 	if q.history.idle() {
 		p.Warnings = append(p.Warnings, "nothing was used since "+r.Horizon.lookBack(from).Start.Format(time.RFC3339))
 	}
-	total, err := q.ahead(everything)
+	total, err := q.ahead(everything, components)
 	if err != nil {
 		return nil, err
 	}
@@ -158,28 +166,30 @@ func (o *Outlooks) predictPeriod(
 }
 
 // month predicts the cost of the calendar month that contains the instant, from
-// hours, whatever the horizon asked for is.
-func (o *Outlooks) month(ctx context.Context, r Request, from time.Time) (*Month, error) {
+// hours, whatever the horizon asked for is, and returns its currency.
+func (o *Outlooks) month(
+	ctx context.Context, r Request, from time.Time,
+) (*Month, invoq.Currency, error) {
 	zone, err := r.Tenant.Location()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	local := from.In(zone)
 	r.Horizon = horizons[len(horizons)-1]
 	q, err := o.ask(ctx, r, from, pricing.NewMonth(local.Year(), local.Month(), zone).Interval)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	total, err := q.ahead(everything)
+	total, err := q.ahead(everything, 0)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	estimate, err := q.estimate(total, r.Budget)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	return &Month{
 		Period: q.period.Interval, SoFar: estimate.SoFar.Add(q.terms.Before), Cost: q.amounts(estimate),
 		Crossing: estimate.Crossing, Warnings: append(q.warnings, estimate.Warnings...),
-	}, nil
+	}, estimate.Currency, nil
 }

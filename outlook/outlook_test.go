@@ -309,7 +309,7 @@ func TestNoHistory(t *testing.T) {
 func TestDays(t *testing.T) {
 	w := openWatch(t)
 	w.use(now.AddDate(0, 0, -28), now, func(time.Time) map[string]int64 { return map[string]int64{"waiter": 10} })
-	days, err := w.outlooks.Days(t.Context(), w.tenant, now)
+	days, err := w.days(now)
 	w.must(err)
 	if len(days) != 20 || days[0].Day != "2026-03-12" || days[19].Day != "2026-03-31" {
 		t.Fatalf("%d days: %+v", len(days), days)
@@ -320,7 +320,7 @@ func TestDays(t *testing.T) {
 		}
 	}
 	w.use(now, now.Add(6*time.Hour), daily)
-	days, err = w.outlooks.Days(t.Context(), w.tenant, now.Add(6*time.Hour))
+	days, err = w.days(now.Add(6 * time.Hour))
 	w.must(err)
 	for _, d := range days {
 		n := d.Invocations
@@ -328,7 +328,45 @@ func TestDays(t *testing.T) {
 			t.Errorf("%s: %+v", d.Day, n)
 		}
 	}
-	if none, err := w.outlooks.Days(t.Context(), w.newTenant("idle"), now); none != nil || err != nil {
-		t.Errorf("an idle tenant: %v, %v", none, err)
+	none, err := w.outlooks.Ahead(t.Context(), w.newTenant("idle"), now)
+	if none.Days != nil || none.Month != nil || err != nil {
+		t.Errorf("an idle tenant: %+v, %v", none, err)
+	}
+}
+
+func (w *watch) days(now time.Time) ([]outlook.Day, error) {
+	a, err := w.outlooks.Ahead(w.t.Context(), w.tenant, now)
+	return a.Days, err
+}
+
+// The month of a page is kept until another hour is counted, and has its cost as
+// soon as a plan prices it.
+func TestAheadIsKept(t *testing.T) {
+	w := openWatch(t, linear...)
+	w.use(now.AddDate(0, 0, -28), now, daily)
+	ahead := func(at time.Time) outlook.Ahead {
+		t.Helper()
+		a, err := w.outlooks.Ahead(t.Context(), w.tenant, at)
+		w.must(err)
+		return a
+	}
+	first := ahead(now)
+	month := w.predict("1d", nil).Month
+	if diff := cmp.Diff(month.Cost, first.Month.Cost); diff != "" || first.Currency != "USD" {
+		t.Errorf("in %s, the month (-predicted +shown):\n%s", first.Currency, diff)
+	}
+	w.use(now.Add(-time.Hour), now, func(time.Time) map[string]int64 { return map[string]int64{"waiter": 9e6} })
+	if again := ahead(now); &again.Days[0] != &first.Days[0] {
+		t.Error("the same hour was computed twice")
+	}
+	w.counted(now.Add(time.Hour))
+	if next := ahead(now.Add(time.Hour)); next.Days[0].Invocations.Mean <= first.Days[0].Invocations.Mean {
+		t.Errorf("the next hour was not computed: %+v after %+v", next.Days[0], first.Days[0])
+	}
+	zoned := w.tenant
+	zoned.Timezone = "Asia/Tokyo"
+	if a, err := w.outlooks.Ahead(t.Context(), zoned, now.Add(time.Hour)); err != nil ||
+		len(a.Days) == 0 || a.Days[0].Invocations == ahead(now.Add(time.Hour)).Days[0].Invocations {
+		t.Errorf("another zone has the same days: %+v, %v", a, err)
 	}
 }

@@ -150,11 +150,17 @@ func join(a, b use) use {
 	return sum
 }
 
-// ahead forecasts each meter of a use until the period ends.
-func (q *question) ahead(service invoq.ServiceID) ([]*forecast.Forecast, error) {
+// ahead forecasts the first so many meters of a use until the period ends, and
+// all that have a price.
+func (q *question) ahead(service invoq.ServiceID, first int) ([]*forecast.Forecast, error) {
+	wanted := make([]bool, len(meters))
+	for m := range wanted {
+		wanted[m] = m < first || q.prices(meters[m])
+	}
 	return q.history.ahead(q.fits, fitKey{
-		tenant: q.request.Tenant.ID, service: service, horizon: q.request.Horizon.Name,
-	}, q.steps)
+		tenant: q.request.Tenant.ID, only: q.request.Service.ID, service: service,
+		horizon: q.request.Horizon.Name,
+	}, q.steps, wanted)
 }
 
 // estimate prices the forecasts of the whole, or of each service where the plan
@@ -167,7 +173,7 @@ func (q *question) estimate(total []*forecast.Forecast, budget invoq.Decimal) (*
 		in.Ahead = q.series(nil, total)
 	}
 	for _, id := range slices.Sorted(maps.Keys(q.services)) {
-		some, err := q.ahead(id)
+		some, err := q.ahead(id, 0)
 		if err != nil {
 			return nil, err
 		}

@@ -29,20 +29,20 @@ type Confidence struct {
 	Meaning string
 }
 
-// Accuracy returns the record of a tenant by horizon, the shortest first: of all
-// predictions of the last 90 days. Horizons never predicted are not in it.
+// Accuracy returns the record of the request's tenant, or of its service, by
+// horizon, the shortest first: of all predictions of the 90 days before Now.
+// Horizons never predicted are not in it.
 func (o *Outlooks) Accuracy(
-	ctx context.Context, s invoq.Scope, tenant invoq.TenantID, now time.Time,
+	ctx context.Context, s invoq.Scope, r Request,
 ) ([]postgres.Accuracy, error) {
-	return o.db.Accuracy(ctx, s, tenant, now.Add(-recordTime))
+	return o.db.Accuracy(ctx, s, postgres.AccuracyQuery{
+		Tenant: r.Tenant.ID, Service: r.Service.ID, Since: r.Now.Add(-recordTime),
+	})
 }
 
 // confidence reads a request's confidence off the record.
 func (o *Outlooks) confidence(ctx context.Context, r Request) (Confidence, error) {
-	if r.Service.ID != "" {
-		return Confidence{Meaning: "unknown: predictions for single services are not recorded"}, nil
-	}
-	all, err := o.Accuracy(ctx, invoq.Only(r.Tenant.ID), r.Tenant.ID, r.Now)
+	all, err := o.Accuracy(ctx, invoq.Only(r.Tenant.ID), r)
 	if err != nil {
 		return Confidence{}, err
 	}
@@ -64,7 +64,7 @@ func confidenceOf(h Horizon, record postgres.Accuracy) Confidence {
 		return c
 	}
 	c.Value = record.Cost.In80
-	c.Meaning = fmt.Sprintf("of %d past predictions over %s for this tenant, %.0f %% had a cost within "+
+	c.Meaning = fmt.Sprintf("of %d past predictions over %s like this one, %.0f %% had a cost within "+
 		"the 80 %% bounds", record.Measured, h.Name, math.Round(*c.Value*100))
 	if h.Length > time.Hour {
 		c.Meaning += "; their periods overlap, so there are fewer independent ones"

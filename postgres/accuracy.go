@@ -34,19 +34,24 @@ type Hits struct {
 	Bias *float64
 }
 
-// Accuracy returns the record of a tenant as a whole by horizon, the shortest
-// first, of predictions made at or after an instant.
-func (db *DB) Accuracy(
-	ctx context.Context, s invoq.Scope, tenant invoq.TenantID, since time.Time,
-) ([]Accuracy, error) {
+// AccuracyQuery says whose record is read.
+type AccuracyQuery struct {
+	Tenant  invoq.TenantID
+	Service invoq.ServiceID // empty: of the tenant as a whole
+	// Since leaves out predictions made before.
+	Since time.Time
+}
+
+// Accuracy returns a record by horizon, the shortest first.
+func (db *DB) Accuracy(ctx context.Context, s invoq.Scope, q AccuracyQuery) ([]Accuracy, error) {
 	var all []Accuracy
 	err := db.in(ctx, s, func(tx pgx.Tx) error {
-		rows, _ := tx.Query(ctx, accuracy, string(tenant), since)
+		rows, _ := tx.Query(ctx, accuracy, string(q.Tenant), string(q.Service), q.Since)
 		var err error
 		all, err = pgx.CollectRows(rows, scanAccuracy)
 		return err
 	})
-	return all, wrap(err, "read accuracy for tenant %q", tenant)
+	return all, wrap(err, "read accuracy for tenant %q", q.Tenant)
 }
 
 func scanAccuracy(row pgx.CollectableRow) (Accuracy, error) {
@@ -74,6 +79,7 @@ const accuracy = `
 		min(made_at) FILTER (WHERE measured_at IS NOT NULL),
 		max(made_at) FILTER (WHERE measured_at IS NOT NULL)
 	FROM predictions
-	WHERE tenant_id = $1::uuid AND service_id IS NULL AND made_at >= $2
+	WHERE tenant_id = $1::uuid AND service_id IS NOT DISTINCT FROM nullif($2, '')::uuid
+		AND made_at >= $3
 	GROUP BY horizon_seconds
 	ORDER BY horizon_seconds`

@@ -145,3 +145,22 @@ func (db *DB) MeasurePrediction(ctx context.Context, s invoq.Scope, id int64, a 
 	})
 	return wrap(err, "measure prediction %d", id)
 }
+
+// DeletePredictions removes up to limit predictions of everybody that were made
+// before an instant, and returns how many.
+func (db *DB) DeletePredictions(ctx context.Context, before time.Time, limit int) (int64, error) {
+	var n int64
+	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			DELETE FROM predictions
+			WHERE id IN (
+				SELECT id
+				FROM predictions
+				WHERE made_at < $1
+				ORDER BY made_at
+				LIMIT $2)`, before, limit)
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, wrap(err, "remove predictions made before %s", before.UTC().Format(time.RFC3339))
+}

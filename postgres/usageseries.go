@@ -64,6 +64,35 @@ func (db *DB) UsageSeries(
 	return all, wrap(err, "read usage of tenant %q as series", f.Tenant)
 }
 
+// BusiestServices returns up to limit services of a tenant that were called in an
+// interval, those called most first.
+func (db *DB) BusiestServices(
+	ctx context.Context, s invoq.Scope, tenant invoq.TenantID, during invoq.Interval, limit int,
+) ([]invoq.Service, error) {
+	var all []invoq.Service
+	err := db.in(ctx, s, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, `
+			WITH busy AS (
+				SELECT r.service_id, sum(u.invocations) AS calls
+				FROM usage_aggregate u
+				JOIN revisions r ON r.id = u.revision_id
+				WHERE u.tenant_id = $1::uuid AND u.window_seconds = $2
+					AND u.window_start >= $3 AND u.window_start < $4
+				GROUP BY 1
+				HAVING sum(u.invocations) > 0
+			)
+			SELECT `+serviceColumns+`
+			FROM services
+			JOIN busy ON service_id = id
+			ORDER BY calls DESC, id
+			LIMIT $5`, string(tenant), seconds(invoq.Window1h), during.Start, during.End, limit)
+		var err error
+		all, err = pgx.CollectRows(rows, scanService)
+		return err
+	})
+	return all, wrap(err, "find the busiest services of tenant %q", tenant)
+}
+
 // FindService returns a tenant's service by its id or its name. A name that
 // several namespaces have is KindConflict.
 func (db *DB) FindService(

@@ -11,6 +11,7 @@ import (
 
 	"invoq"
 	"invoq/demo"
+	"invoq/outlook"
 )
 
 // demoCmd replays a recorded trace, and a simulated platform's usage, into a
@@ -67,6 +68,8 @@ func (d *demoCmd) Run(ctx context.Context, std stdio) error {
 		Retention: duration(span + 30*24*time.Hour),
 		// The replay is in the past, all of it within what may come late.
 		Lateness: duration(span + 2*time.Hour), DefaultTenant: string(invoq.DefaultTenant),
+		DiskFloorMB: 128,
+		Predictions: duration(outlook.MinRetention), PredictServices: 5,
 		FirstSight: "count", QueueMB: 256, QueueReplicas: 1, BookName: "invoq/demo", LogLevel: d.LogLevel, LogFormat: "text",
 	}
 	h := &house{cfg: serve, log: serve.logger(std.err)}

@@ -196,8 +196,13 @@ func (h *house) openMetering(ctx context.Context) error {
 	}, h.log, time.Now)
 	trueUps := billing.NewTrueUps(h.db, h.writer)
 	h.outlooks = outlook.New(h.db)
-	keeper := outlook.NewKeeper(h.outlooks, time.Duration(h.cfg.Lateness), h.log)
-	var err error
+	keeper, err := outlook.NewKeeper(h.outlooks, outlook.KeeperConfig{
+		Grace: time.Duration(h.cfg.Lateness), Retention: time.Duration(h.cfg.Predictions),
+		Services: h.cfg.PredictServices,
+	}, h.log)
+	if err != nil {
+		return err
+	}
 	h.jobs, err = jobs.New(h.db.Pool(), h.log, jobs.Periodic{
 		Name: "aggregate", Every: invoq.Window5m.Duration(), Timeout: time.Hour,
 		Run: func(ctx context.Context, slot time.Time) error {

@@ -31,6 +31,8 @@ type serveCmd struct {
 
 	Retention       duration `default:"15d" env:"INVOQ_RETENTION" help:"How long raw samples are kept; usage and bills are kept for ever."`
 	Lateness        duration `default:"2h" env:"INVOQ_LATENESS" help:"How old a sample may be when it comes. Windows close after it."`
+	Predictions     duration `default:"365d" env:"INVOQ_PREDICTIONS" help:"How long predictions are kept, at least 120d."`
+	PredictServices int      `default:"5" env:"INVOQ_PREDICT_SERVICES" help:"How many services of a tenant, the busiest, are predicted by themselves every hour; each costs what the tenant does."`
 	Durability      string   `default:"fsync" env:"INVOQ_DURABILITY" help:"fsync: samples are on disk before they are acknowledged. async:1s: within a second."`
 	SeriesPerTenant int      `default:"1000000" env:"INVOQ_SERIES_PER_TENANT" help:"How many active series one tenant may have."`
 

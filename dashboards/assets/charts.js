@@ -94,15 +94,56 @@ function dress(options, script) {
     }
     series.itemStyle = { borderRadius: lying ? [0, 4, 4, 0] : last ? [3, 3, 0, 0] : 0 };
     if (series.type === "line") {
-      // What was used, what is expected, and the bounds around it: 80 %, then 95 %.
+      // What was used, then what is expected with the bands around it.
       const tone = options.color[Math.min(i, 1)];
       series.itemStyle = { color: tone };
-      series.showSymbol = i < 2;
-      series.lineStyle = { color: tone, width: i < 2 ? 2 : 1, type: i < 2 ? "solid" : i < 4 ? "dashed" : "dotted" };
+      series.lineStyle = { color: tone, width: 2 };
     }
     series.emphasis = { focus: options.series.length > 1 ? "series" : "none" };
   }
+  fill(options, format);
   return options;
+}
+
+// fill draws each pair of series "NAME from" and "NAME to" as one band: an unseen
+// area up to the lower bound and, stacked on it, the distance to the upper one.
+function fill(options, format) {
+  const bands = new Map();
+  for (const series of options.series) {
+    const [, name, end] = /^(.*) (from|to)$/.exec(series.name) ?? [];
+    if (end) {
+      bands.set(name, { ...bands.get(name), [end]: series });
+    }
+  }
+  if (bands.size === 0) {
+    return;
+  }
+  const bounds = new Map();
+  for (const [name, { from, to }] of bands) {
+    const low = from.data.map((d) => d.value);
+    const high = to.data.map((d) => d.value);
+    bounds.set(name, (at) => (low[at] === "-" ? "–" : `${format.value(low[at])} … ${format.value(high[at])}`));
+    const opacity = 0.45 / (bounds.size + 1);
+    for (const [series, seen] of [[from, 0], [to, opacity]]) {
+      const tone = series.itemStyle.color;
+      Object.assign(series, {
+        name, stack: name, stackStrategy: "all", symbol: "none", silent: true, z: 1,
+        lineStyle: { opacity: 0 }, itemStyle: { color: tone, opacity: 2 * opacity },
+        areaStyle: { color: tone, opacity: seen }, emphasis: { disabled: true },
+      });
+    }
+    to.data = high.map((v, at) => ({ value: v === "-" ? v : v - low[at] }));
+  }
+  // Bands are read by their ends; what is stacked would read wrongly.
+  options.tooltip.formatter = (points) => {
+    const lines = points
+      .filter((p) => !bounds.has(p.seriesName) && p.value !== "-")
+      .map((p) => `${p.seriesName}: ${format.value(Number(p.value))}`);
+    for (const [name, of] of bounds) {
+      lines.push(`${name}: ${of(points[0].dataIndex)}`);
+    }
+    return [points[0].axisValueLabel, ...lines].join("\n");
+  };
 }
 
 function draw(script) {
