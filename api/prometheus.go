@@ -90,11 +90,11 @@ func (s *Server) promSeries(c *fiber.Ctx) error {
 	err = s.promSelect(
 		c,
 		f,
-		func(ctx context.Context, q storage.Querier, matchers [][]*labels.Matcher, limit int) error {
+		func(ctx context.Context, q storage.Querier, in tsdb.TimeRange, matchers [][]*labels.Matcher, limit int) error {
+			hints := &storage.SelectHints{Start: in.Min, End: in.Max, Func: tsdb.SeriesOnly}
 			var sets []storage.SeriesSet
 			for _, ms := range matchers {
-				// Hints would replace the querier's range by theirs.
-				sets = append(sets, q.Select(ctx, true, nil, ms...))
+				sets = append(sets, q.Select(ctx, true, hints, ms...))
 			}
 			set := storage.NewMergeSeriesSet(sets, limit, storage.ChainedSeriesMerge)
 			for set.Next() && len(found) < limit {
@@ -149,7 +149,7 @@ func (s *Server) promList(
 	err = s.promSelect(
 		c,
 		f,
-		func(ctx context.Context, q storage.Querier, matchers [][]*labels.Matcher, limit int) error {
+		func(ctx context.Context, q storage.Querier, _ tsdb.TimeRange, matchers [][]*labels.Matcher, limit int) error {
 			if len(matchers) == 0 {
 				matchers = [][]*labels.Matcher{nil}
 			}
@@ -177,7 +177,8 @@ func (s *Server) promList(
 
 // promSelect opens the caller's view of the time range and hands it over.
 func (s *Server) promSelect(
-	c *fiber.Ctx, f url.Values, use func(context.Context, storage.Querier, [][]*labels.Matcher, int) error,
+	c *fiber.Ctx, f url.Values,
+	use func(context.Context, storage.Querier, tsdb.TimeRange, [][]*labels.Matcher, int) error,
 ) error {
 	start, err := promTime(f, "start", time.UnixMilli(math.MinInt64/2))
 	if err != nil {
@@ -211,7 +212,7 @@ func (s *Server) promSelect(
 	if err != nil {
 		return fmt.Errorf("open querier: %w", err)
 	}
-	err = use(ctx, q, matchers, limit)
+	err = use(ctx, q, tsdb.TimeRange{Min: start.UnixMilli(), Max: end.UnixMilli()}, matchers, limit)
 	if e := q.Close(); err == nil {
 		err = e
 	}
@@ -236,7 +237,7 @@ func (s *Server) promMetadata(c *fiber.Ctx) error {
 	}
 	only := f.Get("metric")
 	data := map[string][]promMeta{}
-	for family, m := range s.Store.Metadata(tenant) {
+	for family, m := range s.Queries.Families(tenant) {
 		if only != "" && family != only || limit > 0 && len(data) >= limit {
 			continue
 		}

@@ -37,6 +37,7 @@ func (s *Server) routes() {
 		"/api/v1/query_range":     s.promQueryRange,
 		"/api/v1/query_exemplars": s.promQueryExemplars,
 		"/api/v1/format_query":    s.promFormatQuery,
+		"/api/v1/parse_query":     s.promParseQuery,
 		"/api/v1/series":          s.promSeries,
 		"/api/v1/labels":          s.promLabels,
 	} {
@@ -49,6 +50,8 @@ func (s *Server) routes() {
 	app.Get("/api/v1/alerts", s.mayProm(s.promAlerts))
 	app.Get("/api/v1/status/buildinfo", s.mayProm(s.promBuildInfo))
 	app.Post("/api/v1/read", s.mayProm(s.remoteRead))
+	app.Post("/api/v1/admin/tsdb/snapshot", s.mayAdmin(s.promSnapshot))
+	app.Post("/api/v1/admin/tsdb/backfill", s.mayAdmin(s.promBackfill))
 
 	// The contract, and its documentation.
 	app.Get("/openapi.yaml", s.open(s.openAPI))

@@ -25,6 +25,8 @@ var beside = map[string]access.Permission{
 	"GET /api/v1/query_exemplars": access.ReadSamples, "POST /api/v1/query_exemplars": access.ReadSamples,
 	"GET /api/v1/format_query": access.ReadSamples, "POST /api/v1/format_query": access.ReadSamples,
 	"GET /api/v1/rules": access.ReadSamples, "GET /api/v1/alerts": access.ReadSamples,
+	"GET /api/v1/parse_query": access.ReadSamples, "POST /api/v1/parse_query": access.ReadSamples,
+	"POST /api/v1/admin/tsdb/snapshot": access.Operate, "POST /api/v1/admin/tsdb/backfill": access.Operate,
 	"POST /api/v1/read":  access.ReadSamples,
 	"GET /api/v1/series": access.ReadSamples, "POST /api/v1/series": access.ReadSamples,
 	"GET /api/v1/labels": access.ReadSamples, "POST /api/v1/labels": access.ReadSamples,

@@ -30,6 +30,7 @@ import (
 	"invoq/outlook"
 	"invoq/postgres"
 	"invoq/queue"
+	"invoq/series"
 	"invoq/tsdb"
 	"invoq/tsdb/exact"
 )
@@ -138,7 +139,7 @@ func serve(t testing.TB) *running {
 		},
 		DB: db, Keyring: ring, Sessions: access.NewSessions(ring, []byte("cookies"), time.Now), Pepper: r.pepper,
 		Receiver: receiver, OTLP: otlp.New(receiver, otlp.DefaultConfig()),
-		Store: store, Queries: tsdb.NewQueries(store, tsdb.DefaultQueryLimits(), log),
+		Store: store, Queries: tsdb.NewQueries(store, series.New(db, billing.New(db), time.Now), tsdb.DefaultQueryLimits(), log),
 		Aggregator: metering.New(metering.Config{}, store, db, profiles, log, set), Poster: poster,
 		Biller: billing.New(db), Outlooks: outlook.New(db), Overviews: overviews, Pages: pages, Metrics: set,
 		Gatherers: prometheus.Gatherers{store.Registry()}, Log: log, Now: time.Now, Version: "test",

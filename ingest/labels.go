@@ -14,6 +14,10 @@ import (
 // never taken from a payload unless the scope lets the payload decide.
 const TenantLabel = "tenant"
 
+// ReservedPrefix begins the names of series that Invoq computes itself: nobody
+// may send one.
+const ReservedPrefix = "invoq_"
+
 // LabelError says which rule the labels of a series break.
 type LabelError struct {
 	Reason Reason
@@ -38,7 +42,7 @@ func ParseExemplarLabels(raw []byte, lim Limits, b *labels.ScratchBuilder) (labe
 // parseLabels reads label fields; nameless says that no metric name is needed.
 func parseLabels(raw []byte, lim Limits, b *labels.ScratchBuilder, nameless bool) (labels.Labels, error) {
 	b.Reset()
-	named := nameless
+	named, reserved := nameless, false
 	for i := 0; i < len(raw); {
 		_, from, to := nextLabel(raw, i)
 		if to < 0 {
@@ -51,11 +55,17 @@ func parseLabels(raw []byte, lim Limits, b *labels.ScratchBuilder, nameless bool
 		if err := checkLabel(name, value, lim); err != nil {
 			return labels.EmptyLabels(), err
 		}
-		named = named || name == model.MetricNameLabel && value != ""
+		if name == model.MetricNameLabel {
+			named = named || value != ""
+			reserved = strings.HasPrefix(value, ReservedPrefix)
+		}
 		if value != "" {
 			b.Add(name, value)
 		}
 		i = to
+	}
+	if reserved {
+		return labels.EmptyLabels(), &LabelError{ReservedName, describe(raw)}
 	}
 	if !named {
 		return labels.EmptyLabels(), &LabelError{MissingName, describe(raw)}

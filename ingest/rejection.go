@@ -15,6 +15,7 @@ const (
 	MissingName Reason = iota
 	DuplicateLabel
 	InvalidLabel
+	ReservedName
 	OutOfOrder
 	TooOld
 	Duplicate
@@ -38,8 +39,13 @@ var reasonTexts = [reasons]struct {
 	MissingName:    {"missing_name", "series without __name__", invoq.KindInvalid},
 	DuplicateLabel: {"duplicate_label", "series that name a label twice", invoq.KindInvalid},
 	InvalidLabel:   {"invalid_label", "series with a label that is empty or not UTF-8", invoq.KindInvalid},
-	OutOfOrder:     {"out_of_order", "samples out of order", invoq.KindInvalid},
-	TooOld:         {"too_old", "samples older than the accepted lateness", invoq.KindInvalid},
+	ReservedName: {
+		"reserved_name",
+		"series whose name begins with " + ReservedPrefix + ", as those do that Invoq computes itself",
+		invoq.KindInvalid,
+	},
+	OutOfOrder: {"out_of_order", "samples out of order", invoq.KindInvalid},
+	TooOld:     {"too_old", "samples older than the accepted lateness", invoq.KindInvalid},
 	Duplicate: {
 		"duplicate",
 		"samples that differ from the one stored for the same time",
@@ -73,6 +79,9 @@ var reasonTexts = [reasons]struct {
 
 // String returns the reason's name as metrics carry it.
 func (r Reason) String() string { return reasonTexts[r].name }
+
+// Text returns what was refused for the reason, in words.
+func (r Reason) Text() string { return reasonTexts[r].text }
 
 // Reasons returns all reasons.
 func Reasons() []Reason {

@@ -13,6 +13,7 @@ import (
 
 	"invoq"
 	"invoq/postgres"
+	"invoq/tsdb"
 	"invoq/tsdb/exact"
 )
 
@@ -29,6 +30,10 @@ type Samples interface {
 	ReturnChanges(map[invoq.TenantName]int64)
 	// NewestSample is the time of the newest sample since the start.
 	NewestSample() int64
+	// Backfills are old samples whose windows have to be counted again, until
+	// ForgetBackfills says that they have been.
+	Backfills() ([]tsdb.Backfill, error)
+	ForgetBackfills(...tsdb.Backfill) error
 	// Lateness is how far behind the newest sample one may lie that still
 	// comes.
 	Lateness() time.Duration
@@ -46,6 +51,9 @@ type Config struct {
 	// SkipFirstSight counts nothing for first samples without a known start
 	// while their tenant is newly watched.
 	SkipFirstSight bool
+	// Chosen says which series count a service, where that is not for the
+	// profiles to find; nil leaves all to them.
+	Chosen func(invoq.ServiceKey) (exact.Source, bool)
 }
 
 // Aggregator counts windows. It is safe for concurrent use; runs queue up.
@@ -59,6 +67,8 @@ type Aggregator struct {
 	mu sync.Mutex // held by the run in progress
 	// recovered is set once what a restart has forgotten was counted again.
 	recovered bool
+	// counted are backfills whose windows are counted; the book may lack them.
+	counted []tsdb.Backfill
 
 	heldMu sync.Mutex
 	held   map[invoq.TenantName]error // by the last run
@@ -99,6 +109,8 @@ type Report struct {
 	// Uncounted are services that have samples, none of which are of their
 	// source, with the source that would count them.
 	Uncounted map[invoq.ServiceKey]exact.Source
+	// Recounted are backfills whose windows were counted again.
+	Recounted []tsdb.Backfill
 }
 
 // Run counts every window that may have changed since the last run, up to the
@@ -117,6 +129,7 @@ func (a *Aggregator) Run(ctx context.Context, now time.Time) (Report, error) {
 		return Report{}, fmt.Errorf("aggregate usage: %w", err)
 	}
 	a.recovered = true
+	a.counted = append(a.counted, report.Recounted...)
 	a.tell(report)
 	a.seconds.UpdateDuration(started)
 	a.rows.Add(report.Windows)
@@ -149,6 +162,13 @@ func (a *Aggregator) run(
 		if j.from.Before(r.report.From) {
 			r.report.From = j.from
 		}
+	}
+	pending, err := a.backfills()
+	if err != nil {
+		return Report{}, err
+	}
+	if err := a.recount(ctx, r, pending); err != nil {
+		return Report{}, err
 	}
 	mark := until
 	if len(r.report.Held) > 0 {
@@ -268,6 +288,7 @@ func (a *Aggregator) count(ctx context.Context, r *run, j job) error {
 			MemoryLimits:   r.state.MemoryLimits,
 			Watched:        r.state.Watched,
 			SkipFirstSight: a.cfg.SkipFirstSight,
+			Chosen:         a.cfg.Chosen,
 		})
 		if err != nil {
 			return err

@@ -137,7 +137,7 @@ func (s *site) run() int {
 func (s *site) stored(what string, want ...string) {
 	s.t.Helper()
 	us, err := s.db.ListUsage(s.t.Context(), invoq.Everyone(), postgres.UsageFilter{
-		Window: invoq.Window5m, Interval: invoq.Interval{Start: noon.AddDate(0, 0, -1), End: noon.AddDate(0, 1, 0)},
+		Window: invoq.Window5m, Interval: invoq.Interval{Start: noon.AddDate(0, 0, -10), End: noon.AddDate(0, 1, 0)},
 	}, invoq.Page{Limit: invoq.MaxPageSize})
 	if err != nil {
 		s.t.Fatal(err)

@@ -24,6 +24,7 @@ type appending struct {
 	scope    ingest.Scope
 	batch    *ingest.Batch
 	now      time.Time
+	oldest   int64 // that is accepted, milliseconds
 	rejected ingest.Rejections
 	// byTenant is rejected by tenant, where the scope does not name it.
 	byTenant map[invoq.TenantName]*ingest.Rejections
@@ -131,8 +132,7 @@ func (a *appending) values(s *ingest.Series, e *seriesEntry, ls labels.Labels) e
 	histograms := a.batch.Histograms[s.FirstHistogram:s.EndHistogram]
 	exemplars := a.exemplars(s, e.tenant)
 	if len(samples)+len(histograms) == 0 {
-		a.orphans(s, e.tenant, len(exemplars))
-		return nil
+		return a.alone(s, e, ls, exemplars)
 	}
 	a.c = carrier{series: s, entry: e, labels: ls, alone: e.pending != a.sh.appender}
 	c := &a.c

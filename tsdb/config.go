@@ -33,6 +33,9 @@ type Config struct {
 	Billable func(metric string) bool
 	// Now is the wall clock; nil means time.Now.
 	Now func() time.Time
+	// KeepAll has nothing dropped for its age while the store is open: for who
+	// opens it beside its server, whose retention counts.
+	KeepAll bool
 }
 
 // DefaultConfig keeps 15 days of samples under dir.

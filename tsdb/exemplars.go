@@ -2,10 +2,10 @@ package tsdb
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/labels"
@@ -38,6 +38,60 @@ func (a *appending) exemplars(s *ingest.Series, tenant invoq.TenantName) []exemp
 	return all
 }
 
+// keepExemplars puts on the shelf what the TSDB took with a point.
+func (a *appending) keepExemplars(c *carrier, p point) {
+	if len(c.exemplars) == 0 {
+		return
+	}
+	if c.labels.IsEmpty() {
+		a.respell(c)
+	}
+	for _, e := range c.exemplars {
+		if !e.HasTs {
+			e.Ts, e.HasTs = p.t, true
+		}
+		if exemplarFits(e) {
+			a.w.store.shelf.add(c.entry.tenant, c.labels, e, a.w.store.exemplarWindow())
+		}
+	}
+}
+
+// alone appends exemplars that came without a sample, as Prometheus sends them,
+// to a series that is known.
+func (a *appending) alone(
+	s *ingest.Series, e *seriesEntry, ls labels.Labels, exemplars []exemplar.Exemplar,
+) error {
+	if e.ref == 0 || len(exemplars) == 0 {
+		a.orphans(s, e.tenant, len(exemplars))
+		return nil
+	}
+	c := &carrier{series: s, entry: e, labels: ls}
+	if ls.IsEmpty() {
+		a.respell(c)
+	}
+	app := a.core.db.Appender(a.ctx)
+	for _, one := range exemplars {
+		if _, err := app.AppendExemplar(e.ref, c.labels, one); err != nil {
+			a.refuseExemplars(c, &storage.AppendPartialError{ExemplarErrors: []error{err}})
+			continue
+		}
+		a.w.store.shelf.add(e.tenant, c.labels, one, a.w.store.exemplarWindow())
+	}
+	if err := app.Commit(); err != nil {
+		return fmt.Errorf("commit exemplars: %w", err)
+	}
+	return nil
+}
+
+// exemplarFits reports whether an exemplar is as short as OpenMetrics has it.
+func exemplarFits(e exemplar.Exemplar) bool {
+	n := 0
+	e.Labels.Range(func(l labels.Label) {
+		n += utf8.RuneCountInString(l.Name) + utf8.RuneCountInString(l.Value)
+	})
+	return n <= exemplar.ExemplarMaxLabelSetLength
+}
+
 // refuseExemplars reports those that the TSDB did not keep.
 func (a *appending) refuseExemplars(c *carrier, partial *storage.AppendPartialError) {
 	for _, err := range partial.ExemplarErrors {
@@ -56,29 +110,4 @@ func (a *appending) orphans(s *ingest.Series, tenant invoq.TenantName, n int) {
 	if n > 0 {
 		a.reject(ingest.BadExemplar, tenant, ingest.Counts{Exemplars: n}, s.Describe)
 	}
-}
-
-// ScopedExemplars returns the exemplars of the tenant's series alone; an empty
-// tenant means everybody's.
-func (s *Store) ScopedExemplars(ctx context.Context, tenant invoq.TenantName) (storage.ExemplarQuerier, error) {
-	q, err := s.core.Load().db.ExemplarQuerier(ctx)
-	if err != nil || tenant == "" {
-		return q, err
-	}
-	return scopedExemplars{q, onlyTenant(tenant)}, nil
-}
-
-// scopedExemplars adds the scope's matcher to every selection.
-type scopedExemplars struct {
-	storage.ExemplarQuerier
-	only *labels.Matcher
-}
-
-// Select returns the tenant's exemplars among those that match one of the sets.
-func (q scopedExemplars) Select(start, end int64, sets ...[]*labels.Matcher) ([]exemplar.QueryResult, error) {
-	own := make([][]*labels.Matcher, len(sets))
-	for i, ms := range sets {
-		own[i] = append(slices.Clone(ms), q.only)
-	}
-	return q.ExemplarQuerier.Select(start, end, own...)
 }

@@ -111,17 +111,13 @@ func TestWriterStoresExemplars(t *testing.T) {
 	}
 	long := of("a", 60, 1)
 	long.Exemplars = []ingesttest.Exemplar{
-		traced(50, strings.Repeat("x", 200)), {Labels: []string{"a", "\xff"}, T: at(50)}, traced(-8000, "late"), traced(55, "three"),
+		traced(50, strings.Repeat("x", 200)), {Labels: []string{"a", "\xff"}, T: at(50)}, traced(-30_000, "late"), traced(55, "three"),
 	}
 	r := put("acme", long)
 	if r.Batch() != (ingest.Counts{Exemplars: 3}) || r.Count(ingest.LateExemplar) != 1 {
 		t.Errorf("exemplars that are long, not UTF-8 and late: %v", r.Err(1))
 	}
-	q, err := s.ScopedExemplars(t.Context(), "acme")
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := q.Select(0, math.MaxInt64, []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, "tenant", ".+")})
+	res, err := s.ScopedExemplars("acme").Select(0, math.MaxInt64, []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, "tenant", ".+")})
 	if err != nil {
 		t.Fatal(err)
 	}

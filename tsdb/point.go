@@ -128,6 +128,7 @@ func (a *appending) append(c *carrier, p point, carefully bool) error {
 	}
 	if err == nil {
 		a.note(c, ref, p)
+		a.keepExemplars(c, p)
 		return nil
 	}
 	return a.refused(c, ref, p, err, carefully)
@@ -142,6 +143,7 @@ func (a *appending) refused(c *carrier, ref storage.SeriesRef, p point, err erro
 		// The point is stored, not all its exemplars are.
 		a.refuseExemplars(c, partial)
 		a.note(c, ref, p)
+		a.keepExemplars(c, p)
 		return nil
 	}
 	why, ok := refusalOf(err)
@@ -204,7 +206,7 @@ func (a *appending) refusal(e *seriesEntry, p point) (ingest.Reason, bool) {
 	switch {
 	case p.t > now+cfg.Ahead.Milliseconds():
 		return ingest.InFuture, true
-	case p.t < now-cfg.Lateness.Milliseconds():
+	case p.t < a.oldest:
 		if p.t > 0 && p.t < secondsLimit {
 			return ingest.InSeconds, true
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"invoq"
+	"invoq/ingest"
 )
 
 // QueryLimits bound what one query may cost. Start from DefaultQueryLimits.
@@ -51,17 +53,19 @@ type Queries struct {
 	parser parser.Parser
 	engine *promql.Engine
 	turns  chan struct{}
+	// derived are series beside the stored ones; nil for none.
+	derived Derived
 
 	mu       sync.Mutex
 	byTenant map[invoq.TenantName]chan struct{}
 }
 
-// NewQueries returns an engine over the store that registers its metrics with
-// the store's.
-func NewQueries(store *Store, limits QueryLimits, log *slog.Logger) *Queries {
+// NewQueries returns an engine over the store and the derived series, if there
+// are any, that registers its metrics with the store's.
+func NewQueries(store *Store, derived Derived, limits QueryLimits, log *slog.Logger) *Queries {
 	p := parser.NewParser(parser.Options{})
 	return &Queries{
-		store:  store,
+		store: store, derived: derived,
 		limits: limits,
 		parser: p,
 		engine: promql.NewEngine(promql.EngineOpts{
@@ -170,10 +174,24 @@ func (q *Queries) run(
 
 // View returns what the tenant may see; an empty tenant sees everything.
 func (q *Queries) View(tenant invoq.TenantName) storage.Queryable {
-	if tenant == "" {
-		return q.store.Everything()
+	view := q.store.Everything()
+	if tenant != "" {
+		view = q.store.Scoped(tenant)
 	}
-	return q.store.Scoped(tenant)
+	if q.derived == nil {
+		return view
+	}
+	return withDerived{view, q.derived, tenant}
+}
+
+// Families returns what is known about the metrics that the tenant may see, by
+// name. The caller owns the map.
+func (q *Queries) Families(tenant invoq.TenantName) map[string]ingest.Metadata {
+	all := q.store.Metadata(tenant)
+	if q.derived != nil {
+		maps.Copy(all, q.derived.Families())
+	}
+	return all
 }
 
 // Selectors parses series selectors such as up{job="x"}.

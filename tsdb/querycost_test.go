@@ -10,7 +10,7 @@ import (
 
 // The engine walks over the points of subqueries before any of its limits holds.
 func TestCheckCost(t *testing.T) {
-	q := NewQueries(open(t, nil), DefaultQueryLimits(), slog.New(slog.DiscardHandler))
+	q := NewQueries(open(t, nil), nil, DefaultQueryLimits(), slog.New(slog.DiscardHandler))
 	f := func(expr string, span, step time.Duration, want invoq.Kind) {
 		t.Helper()
 		if got := invoq.KindOf(q.checkCost(expr, span, step)); got != want {

@@ -25,8 +25,8 @@ func (q *Queries) Read(ctx context.Context, tenant invoq.TenantName, use func(co
 	return use(ctx)
 }
 
-// parse reads an expression of a length that is read.
-func (q *Queries) parse(expr string) (parser.Expr, error) {
+// Parse reads an expression; one that is too long to be read is KindTooLarge.
+func (q *Queries) Parse(expr string) (parser.Expr, error) {
 	if len(expr) > q.limits.Bytes {
 		return nil, invoq.Errorf(invoq.KindTooLarge, "query has %d bytes, at most %d are read",
 			len(expr), q.limits.Bytes)
@@ -40,7 +40,7 @@ func (q *Queries) parse(expr string) (parser.Expr, error) {
 
 // Format returns an expression in its canonical layout.
 func (q *Queries) Format(expr string) (string, error) {
-	e, err := q.parse(expr)
+	e, err := q.Parse(expr)
 	if err != nil {
 		return "", err
 	}
@@ -54,7 +54,7 @@ func (q *Queries) Exemplars(
 ) ([]exemplar.QueryResult, error) {
 	var found []exemplar.QueryResult
 	err := q.Read(ctx, tenant, func(ctx context.Context) error {
-		e, err := q.parse(expr)
+		e, err := q.Parse(expr)
 		if err != nil {
 			return err
 		}
@@ -62,11 +62,7 @@ func (q *Queries) Exemplars(
 		if len(selectors) == 0 {
 			return nil
 		}
-		view, err := q.store.ScopedExemplars(ctx, tenant)
-		if err != nil {
-			return err
-		}
-		found, err = view.Select(start, end, selectors...)
+		found, err = q.store.ScopedExemplars(tenant).Select(start, end, selectors...)
 		return err
 	})
 	return found, err
@@ -75,10 +71,14 @@ func (q *Queries) Exemplars(
 // Chunks returns the tenant's view of the stored chunks; an empty tenant sees
 // everything.
 func (q *Queries) Chunks(tenant invoq.TenantName) storage.ChunkQueryable {
-	if tenant == "" {
-		return whole{q.store}
+	var view storage.ChunkQueryable = whole{q.store}
+	if tenant != "" {
+		view = scopedChunks{whole{q.store}, onlyTenant(tenant)}
 	}
-	return scopedChunks{whole{q.store}, onlyTenant(tenant)}
+	if q.derived == nil {
+		return view
+	}
+	return withDerivedChunks{view, q.derived, tenant}
 }
 
 // scopedChunks hands out queriers that see one scope alone.

@@ -30,6 +30,9 @@ type Store struct {
 	meta     *metadataStore
 	changes  *changes
 	refusals *refusals
+	shelf    *exemplarShelf
+	// adopting is held while samples come or go by another way than the writer.
+	adopting sync.Mutex
 
 	core   atomic.Pointer[core]
 	failed chan struct{}
@@ -65,6 +68,7 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		meta:     newMetadataStore(),
 		changes:  newChanges(),
 		refusals: newRefusals(),
+		shelf:    newExemplarShelf(maxExemplars),
 		failed:   make(chan struct{}),
 		closing:  make(chan struct{}),
 		tended:   make(chan struct{}),
@@ -75,6 +79,9 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		return nil, err
 	}
 	s.core.Store(c)
+	if err := s.shelve(context.Background()); err != nil {
+		return nil, errors.Join(fmt.Errorf("read exemplars: %w", err), c.close())
+	}
 	s.series.enforce()
 	if s.damaged = s.unread(); s.damaged != nil {
 		log.Error("no samples are taken", "err", s.damaged)
@@ -87,11 +94,16 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 func (s *Store) options() *tsdb.Options {
 	o := tsdb.DefaultOptions()
 	o.RetentionDuration = s.cfg.Retention.Milliseconds()
+	if s.cfg.KeepAll {
+		o.RetentionDuration = 0 // The library's word for no limit.
+	}
 	o.MinBlockDuration = blockRange.Milliseconds()
 	// Blocks merge up to a tenth of the retention, as the Prometheus server
 	// has it: few blocks to read, and retention drops no more than a tenth.
 	o.MaxBlockDuration = max(blockRange, min(s.cfg.Retention/10, 31*24*time.Hour)).Milliseconds()
-	o.OutOfOrderTimeWindow = s.Lateness().Milliseconds()
+	// The writer asks for the lateness by the clock. Samples in memory reach back
+	// another block and a half, between which those of a backfill are put.
+	o.OutOfOrderTimeWindow = (s.Lateness() + 2*blockRange).Milliseconds()
 	o.WALCompression = compression.Snappy
 	o.SeriesLifecycleCallback = s.series
 	// Start timestamps tell a counter's birth; only this encoding keeps them.

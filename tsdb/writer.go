@@ -61,6 +61,14 @@ func newWriter(s *Store) *Writer {
 // Write implements ingest.Store: it appends what can be appended, and returns
 // once that is durable.
 func (w *Writer) Write(ctx context.Context, scope ingest.Scope, b *ingest.Batch) (ingest.Rejections, error) {
+	cfg := &w.store.cfg
+	return w.write(ctx, scope, b, cfg.Now().Add(-cfg.Lateness).UnixMilli())
+}
+
+// write is Write for samples not older than oldest, in milliseconds.
+func (w *Writer) write(
+	ctx context.Context, scope ingest.Scope, b *ingest.Batch, oldest int64,
+) (ingest.Rejections, error) {
 	if err := w.store.Health(); err != nil {
 		return ingest.Rejections{}, err
 	}
@@ -68,7 +76,7 @@ func (w *Writer) Write(ctx context.Context, scope ingest.Scope, b *ingest.Batch)
 		w.store.meta.put(scope.Tenant, b.Metadata)
 	}
 	c := w.store.core.Load()
-	a := appending{w: w, core: c, scope: scope, batch: b, now: w.store.cfg.Now()}
+	a := appending{w: w, core: c, scope: scope, batch: b, now: w.store.cfg.Now(), oldest: oldest}
 	defer a.remember()
 	if len(b.Series) == 0 {
 		return ingest.Rejections{}, nil

@@ -16,6 +16,9 @@ import (
 // maxAnswerBytes bounds what is read of a server's answer.
 const maxAnswerBytes = 64 << 20
 
+// defaultKeyFile is where a command looks for its API key.
+const defaultKeyFile = "data/owner.key"
+
 // serverFlags say which server a command talks to, and as whom.
 type serverFlags struct {
 	URL     string `default:"http://127.0.0.1:8080" env:"INVOQ_URL" help:"Address of the server." placeholder:"URL"`
@@ -63,8 +66,12 @@ func (f *serverFlags) call(ctx context.Context, method, path string, in, out any
 
 // refusal reads the problem that a server answers with.
 func refusal(status string, answer []byte) error {
-	var p struct{ Type, Detail string }
-	if err := json.Unmarshal(answer, &p); err != nil || p.Detail == "" {
+	var p struct{ Type, Detail, Error string }
+	err := json.Unmarshal(answer, &p)
+	if err == nil && p.Error != "" { // The form of the Prometheus API.
+		return fmt.Errorf("the server answers %s: %s", status, p.Error)
+	}
+	if err != nil || p.Detail == "" {
 		return fmt.Errorf("the server answers %s", status)
 	}
 	return invoq.Errorf(invoq.Kind(strings.TrimPrefix(p.Type, "urn:invoq:")), "%s", p.Detail)

@@ -57,7 +57,7 @@ func (c *forecastCmd) Run(ctx context.Context, std stdio) (err error) {
 		return err
 	}
 	defer in.Close()
-	bar := c.bar(std.err, size)
+	bar := inputBar(std.err, "forecast", size)
 	source, err := c.source(progressReader{in, bar})
 	if err != nil {
 		return err
@@ -119,14 +119,14 @@ func (c *forecastCmd) complete(q *request) error {
 	return nil
 }
 
-// bar shows how much of the input was read, on a terminal only.
-func (c *forecastCmd) bar(w io.Writer, size int64) *progressbar.ProgressBar {
+// inputBar shows how much of an input was read, on a terminal only.
+func inputBar(w io.Writer, what string, size int64) *progressbar.ProgressBar {
 	if !isTerminal(w) {
 		return nil
 	}
 	return progressbar.NewOptions64(size,
 		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetDescription("forecast"),
+		progressbar.OptionSetDescription(what),
 		progressbar.OptionSetWidth(30),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionThrottle(100*time.Millisecond),

@@ -28,6 +28,7 @@ import (
 	"invoq/postgres"
 	"invoq/postgres/private"
 	"invoq/queue"
+	"invoq/series"
 	"invoq/tsdb"
 	"invoq/tsdb/exact"
 )
@@ -184,7 +185,7 @@ const settleTime = 10 * time.Minute
 // openMetering starts the job that counts windows. Jobs are closed before the
 // stores they write to.
 func (h *house) openMetering(ctx context.Context) error {
-	h.aggregator = metering.New(metering.Config{SkipFirstSight: h.cfg.FirstSight == "skip"},
+	h.aggregator = metering.New(metering.Config{SkipFirstSight: h.cfg.FirstSight == "skip", Chosen: h.cfg.chosen},
 		h.store, h.db, h.profiles, h.log, h.set)
 	h.poster = metering.NewPoster(h.db, billing.NewCutter(h.db), h.writer, metering.PosterConfig{
 		Settle: settleTime, Lateness: time.Duration(h.cfg.Lateness),
@@ -211,7 +212,11 @@ func (h *house) openMetering(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			counted := h.aggregator.Counted()
 			if err := h.poster.Run(ctx, slot); err != nil {
+				return err
+			}
+			if err := h.aggregator.Settled(counted...); err != nil {
 				return err
 			}
 			return h.db.SumMonths(ctx)
@@ -269,12 +274,14 @@ func (h *house) openAPI(context.Context) error {
 	receiver := ingest.NewReceiver(h.store.Writer(), ingest.DefaultLimits(), h.set)
 	translation := otlp.DefaultConfig()
 	translation.Promote = append(translation.Promote, h.cfg.OTLPPromote...)
+	biller := billing.New(h.db)
 	h.server, err = api.New(api.Parts{
 		DB: h.db, Keyring: h.keyring, Sessions: h.sessions, Pepper: h.pepper,
 		Receiver: receiver, OTLP: otlp.New(receiver, translation),
 		Tenancy: h.cfg.tenancy(), Events: h.events, Queue: h.queue, Costs: h.costs,
-		Store: h.store, Queries: tsdb.NewQueries(h.store, tsdb.DefaultQueryLimits(), h.log),
-		Aggregator: h.aggregator, Poster: h.poster, Biller: billing.New(h.db), Outlooks: h.outlooks,
+		Store: h.store, Queries: tsdb.NewQueries(
+			h.store, series.New(h.db, biller, time.Now), tsdb.DefaultQueryLimits(), h.log),
+		Aggregator: h.aggregator, Poster: h.poster, Biller: biller, Outlooks: h.outlooks,
 		Office: billing.NewOffice(h.db, h.store.Lateness(), time.Now),
 		StartRuns: func(ctx context.Context, tx postgres.Tx) error {
 			return h.jobs.Soon(ctx, tx, billRuns, time.Now())

@@ -19,6 +19,8 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run the server."`
 	Demo     demoCmd     `cmd:"" help:"Replay a recorded trace and a simulated platform into a server of its own; print bills and margins."`
 	Forecast forecastCmd `cmd:"" help:"Look ahead from a file of series, with intervals."`
+	Backfill backfillCmd `cmd:"" help:"Store samples of the past from files."`
+	Snapshot snapshotCmd `cmd:"" help:"Copy the samples of a running server."`
 	Health   healthCmd   `cmd:"" help:"Ask a running server whether it works."`
 	Keygen   keygenCmd   `cmd:"" help:"Print a new API key."`
 	Plan     planCmd     `cmd:"" help:"Test plans before a bill does, and list presets."`

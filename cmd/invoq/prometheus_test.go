@@ -18,17 +18,38 @@ import (
 	"time"
 )
 
-// A real Prometheus scrapes the waiter example and remote-writes into Invoq:
-// the bill says what the waiter counted, to the last invocation.
+// A real Prometheus scrapes the waiter example and remote-writes into Invoq, by
+// each protocol that it knows: the bill says what the waiter counted, to the
+// last invocation.
 func TestPrometheusBillsTheWaiter(t *testing.T) {
 	prometheus := lookPath(t, "prometheus")
+	for _, message := range messagesOf(t, prometheus) {
+		t.Run(message, func(t *testing.T) { billTheWaiter(t, prometheus, message) })
+	}
+}
+
+// messagesOf returns the messages of remote write that a Prometheus can send: of
+// 1.0, and since its version 3 also of 2.0.
+func messagesOf(t *testing.T, binary string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), binary, "--version").CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.HasPrefix(string(out), "prometheus, version 2.") {
+		return []string{""}
+	}
+	return []string{"prometheus.WriteRequest", "io.prometheus.write.v2.Request"}
+}
+
+func billTheWaiter(t *testing.T, prometheus, message string) {
 	s := start(t)
 	waiter := startWaiter(t)
 	// The key names the tenant: some Prometheus releases send no headers of ours.
 	key := s.newKey(t, "acme", "ingest")
 	// A burst before anything is scraped: what increase() would never see.
 	waiter.invoke(t, 40)
-	startPrometheus(t, prometheus, s, key, waiter.address)
+	startPrometheus(t, prometheus, message, s.url, key, waiter.address)
 	for range 5 {
 		waiter.invoke(t, 25)
 		waitFor(t, func() bool { return s.instant(t, `sum(waiter_requests_total)`) == waiter.counted(t) })
@@ -147,7 +168,7 @@ func (s *server) newKey(t *testing.T, tenant, role string) string {
 	return minted.Secret
 }
 
-func startPrometheus(t *testing.T, binary string, s *server, key, target string) {
+func startPrometheus(t *testing.T, binary, message, url, key, target string) {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
@@ -161,7 +182,10 @@ remote_write:
     authorization: {credentials: %q}
     queue_config: {batch_send_deadline: 500ms}
     metadata_config: {send_interval: 1s}
-`, target, s.url, key)
+`, target, url, key)
+	if message != "" {
+		text += "    protobuf_message: " + message + "\n"
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -49,6 +50,7 @@ type serveCmd struct {
 	DefaultTenant string            `default:"default" env:"INVOQ_DEFAULT_TENANT" help:"Tenant of samples of such keys that name none."`
 	FirstSight    string            `default:"count" enum:"count,skip" env:"INVOQ_FIRST_SIGHT" help:"Whether first samples whose start nobody tells count while their tenant is newly watched: count, or skip for fleets that have long been running."`
 	Profiles      string            `env:"INVOQ_PROFILES" help:"YAML file of metric profiles that replaces the built-in ones." placeholder:"FILE"`
+	Activator     []string          `name:"count-by-activator" env:"INVOQ_COUNT_BY_ACTIVATOR" help:"Knative services that are counted by the activator's series, since their queue-proxies export none or none that name them: NAMESPACE/SERVICE,… with * for any. All their requests must go through the activator (target-burst-capacity: -1)." placeholder:"NS/SERVICE"`
 	OTLPPromote   []string          `name:"otlp-promote" env:"INVOQ_OTLP_PROMOTE" help:"Further OpenTelemetry resource attributes that become labels of every series, such as team.name." placeholder:"ATTR"`
 
 	SecureCookies bool   `env:"INVOQ_SECURE_COOKIES" help:"Keep the pages' cookies to https; set it behind a proxy that speaks TLS."`
@@ -173,6 +175,12 @@ func (s *serveCmd) validate() error {
 			return err
 		}
 	}
+	for _, pattern := range s.Activator {
+		if _, err := path.Match(pattern, ""); err != nil || strings.Count(pattern, "/") != 1 {
+			return invoq.Errorf(invoq.KindUnprocessable,
+				"count-by-activator %q is not NAMESPACE/SERVICE, with * for any", pattern)
+		}
+	}
 	if s.OwnerKeyFile == "" {
 		return nil
 	}
@@ -180,6 +188,20 @@ func (s *serveCmd) validate() error {
 		return invoq.Errorf(invoq.KindUnprocessable, "%s: %v; make one with invoq keygen", s.OwnerKeyFile, err)
 	}
 	return nil
+}
+
+// activatorProfile is the profile of services that the activator counts.
+const activatorProfile = "knative-activator"
+
+// chosen says which services are counted by the activator's series.
+func (s *serveCmd) chosen(key invoq.ServiceKey) (exact.Source, bool) {
+	name := key.Namespace + "/" + key.Service
+	for _, pattern := range s.Activator {
+		if is, err := path.Match(pattern, name); err == nil && is {
+			return exact.Source{Profile: activatorProfile}, true
+		}
+	}
+	return exact.Source{}, false
 }
 
 // listen takes the address before anything is started: a port that is taken is

@@ -27,6 +27,7 @@ type room struct {
 // middle is the rooms that compute and keep, in the order of the story.
 var middle = []string{
 	"disk", "tsdb", "queue", "metering", "pricing", "ledger", "billing", "forecast", "forecast/cost", "outlook",
+	"series",
 	"anomaly", "advise", "limits", "access", "report", "webhook", "postgres", "deploy",
 }
 
@@ -67,6 +68,8 @@ var rooms = []room{
 		why: "a sample path becomes money by the code that prices bills"},
 	{dir: "outlook", may: []string{"billing", "forecast", "forecast/cost", "postgres", "pricing"},
 		why: "a prediction is stored usage, looked ahead and priced by the plan in force"},
+	{dir: "series", may: []string{"billing", "ingest", "postgres", "tsdb"},
+		why: "windows and costs take the form of series, which the engine declares"},
 	{dir: "anomaly", may: []string{"forecast"},
 		why: "what is odd is measured against what was expected"},
 	{dir: "advise", may: []string{"forecast", "forecast/cost", "pricing"},

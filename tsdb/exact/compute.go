@@ -30,6 +30,9 @@ type Request struct {
 	// Sources are the services' sources chosen before; services not in it
 	// choose theirs by the order of the profiles.
 	Sources map[invoq.ServiceKey]Source
+	// Chosen says which source the operator has chosen for a service, and false
+	// for none. It goes before Sources. Nil chooses nothing.
+	Chosen func(invoq.ServiceKey) (Source, bool)
 	// MemoryLimits are the configured limits of services in bytes, used where
 	// no gauge is known.
 	MemoryLimits map[invoq.ServiceKey]int64
@@ -77,8 +80,20 @@ func Compute(ctx context.Context, samples Samples, profiles Profiles, req Reques
 		ctx: ctx, req: req, reader: r, profiles: profiles,
 		fleet: newFleet(int((to - from) / slotMs)), turnedAway: map[invoq.ServiceKey]Source{},
 	}
+	c.fleet.chosen = func(key invoq.ServiceKey) (Source, string) {
+		if req.Chosen == nil {
+			return Source{}, ""
+		}
+		source, ok := req.Chosen(key)
+		if !ok {
+			return Source{}, ""
+		}
+		return source, profiles.groupOf(source.Profile)
+	}
 	for key, source := range req.Sources {
-		c.fleet.services[key] = &service{key: key, source: source, group: profiles.groupOf(source.Profile)}
+		s := &service{key: key, source: source, group: profiles.groupOf(source.Profile)}
+		s.choose(c.fleet.chosen(key))
+		c.fleet.services[key] = s
 	}
 	err = c.run()
 	if e := r.close(); err == nil {
@@ -170,7 +185,13 @@ func (c *computation) run() error {
 		if err := c.read(count.role, metrics, count.read); err != nil {
 			return err
 		}
+		if count.role.name == invocationsRole.name {
+			if err := c.findWorkers(); err != nil {
+				return err
+			}
+		}
 	}
+	c.countPodTime()
 	c.countPods()
 	c.foldLatency()
 	c.countGaps()
@@ -241,6 +262,9 @@ func (c *computation) whose(u use, ls labels.Labels) (*revision, *pod) {
 		if d.node == n {
 			return r, d
 		}
+	}
+	if d := r.workerOn(n); d != nil {
+		return r, d
 	}
 	return nil, nil
 }

@@ -56,6 +56,8 @@ type revision struct {
 	memoryBytes int64
 	// riser is the pod whose gauge of replicas is read: others tell the same.
 	riser *pod
+	// workers are the pods that run the function, where a gateway counts it.
+	workers []worker
 }
 
 // place is a role of a profile: pods of one revision may follow different
@@ -163,6 +165,9 @@ type fleet struct {
 	nodes     map[string]*node
 	targets   targets
 	order     []*revision
+	// chosen says what the operator has chosen as a service's source, and its
+	// group; nil when nothing was.
+	chosen func(invoq.ServiceKey) (Source, string)
 }
 
 // revisionKey tells revisions of all services apart.
@@ -216,12 +221,27 @@ func (f *fleet) revisionOf(p *Profile, prefix string, ls labels.Labels) *revisio
 	if s == nil {
 		key = clone(key)
 		s = &service{key: key}
+		if f.chosen != nil {
+			s.choose(f.chosen(key))
+		}
 		f.services[key] = s
 	}
 	rev := shortName(first(ls, p.Revision))
 	if rev == "" {
 		rev = invoq.DefaultRevision
 	}
+	return f.revision(s, rev)
+}
+
+// choose settles the service's source, where it is chosen.
+func (s *service) choose(source Source, group string) {
+	if source != (Source{}) {
+		s.source, s.group = source, group
+	}
+}
+
+// revision returns the revision of that name, made when it is new.
+func (f *fleet) revision(s *service, rev string) *revision {
 	r := f.revisions[revisionKey{s, rev}]
 	if r == nil {
 		rev = strings.Clone(rev)

@@ -47,6 +47,8 @@ type Profile struct {
 	TargetInfo bool `yaml:"target_info"`
 	// Ignore is an anchored regular expression of metric names never counted.
 	Ignore string `yaml:"ignore"`
+	// Workers find the pods behind a gateway.
+	Workers []Workers `yaml:"workers"`
 	// Families by what they measure; within one, the first that a service has.
 	Invocations []Family `yaml:"invocations"`
 	Duration    []Family `yaml:"duration"`
@@ -72,7 +74,8 @@ type Family struct {
 	Match map[string]string `yaml:"match"`
 	// Join says that the series names a pod, not a service.
 	Join bool `yaml:"join"`
-	// Pods counts pods that appear instead of reading a series.
+	// Pods counts pods that appear (cold starts), or the time that they are there
+	// (duration), instead of reading a series.
 	Pods bool `yaml:"pods"`
 	// Native reads native histograms: their count, their sum, or their buckets.
 	Native string `yaml:"native"`
@@ -153,6 +156,11 @@ func (p *Profile) compile() error {
 	p.ignore = re
 	if p.match, err = compileMatchers(p.Match); err != nil {
 		return err
+	}
+	for _, w := range p.Workers {
+		if w.Name == "" || w.Service == "" || !p.Gateway {
+			return errors.New("workers: a gateway's need name and service")
+		}
 	}
 	for _, r := range roles {
 		for i := range *r.families(p) {

@@ -138,6 +138,9 @@ func (c *computation) duration(u use, r *revision, d *pod, ls labels.Labels, it 
 			return
 		}
 		twice, most, ok := g.over(st.from, st.t)
+		if !ok {
+			twice, most, ok = r.memoryOver(st.from, st.t)
+		}
 		switch {
 		case ok:
 			s.maxBytes = max(s.maxBytes, most)
