@@ -11,6 +11,12 @@ PKG ?= ./...
 COUNT ?= 10
 RUN ?= ^TestCampaign
 OUT := bin
+# What make bench-ingest runs, and against whom.
+PROMETHEUS ?= prometheus
+VICTORIA ?= victoria-metrics
+LOADS ?= abc
+SCALE ?= 1
+ROUNDS ?= 3
 
 .PHONY: help
 help: ## list the targets
@@ -88,6 +94,11 @@ bench: ## benchmarks, COUNT (10) times, against their baselines (BENCH=Window PK
 		|| { cat $(OUT)/bench.txt; exit 1; }
 	@git ls-files '*testdata/bench.txt' | xargs cat > $(OUT)/baseline.txt
 	@$(TOOL) benchstat $(OUT)/baseline.txt $(OUT)/bench.txt
+
+.PHONY: bench-ingest
+bench-ingest: build ## compare taking samples in with Prometheus and VictoriaMetrics (SCALE=0.1 for a glance, ARGS=--help)
+	@go run ./internal/benchingest/cmd -prometheus '$(PROMETHEUS)' -victoria '$(VICTORIA)' \
+		-loads '$(LOADS)' -scale '$(SCALE)' -rounds '$(ROUNDS)' $(ARGS)
 
 .PHONY: baseline
 baseline: ## write the baselines anew, COUNT (10) times each (PKG=./tsdb for one)

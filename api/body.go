@@ -13,6 +13,12 @@ import (
 
 // readBody reads the request's body as it is on the wire, up to limit bytes.
 func readBody(c *fiber.Ctx, limit int) ([]byte, error) {
+	return readBodyInto(new(bytes.Buffer), c, limit)
+}
+
+// readBodyInto is readBody with memory of the caller's: the body may stand in
+// buf, and then ends when that is used again.
+func readBodyInto(buf *bytes.Buffer, c *fiber.Ctx, limit int) ([]byte, error) {
 	size := c.Request().Header.ContentLength()
 	if size > limit {
 		return nil, bodyTooLarge(limit)
@@ -25,7 +31,8 @@ func readBody(c *fiber.Ctx, limit int) ([]byte, error) {
 		}
 		return body, nil
 	}
-	buf := bytes.NewBuffer(make([]byte, 0, max(size, 512)+1))
+	// ReadFrom asks for room for one read more than there is to read.
+	buf.Grow(max(size, 512) + bytes.MinRead)
 	if _, err := buf.ReadFrom(io.LimitReader(stream, int64(limit)+1)); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, invoq.Errorf(invoq.KindInvalid, "body is cut short")

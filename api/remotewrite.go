@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"strings"
@@ -14,6 +15,10 @@ import (
 
 // orgHeader names a tenant in requests of a key that may write or read for all.
 const orgHeader = "X-Scope-OrgID"
+
+// keptBody is how large a buffer may be that is kept for the next body: what
+// Prometheus sends takes a tenth of it.
+const keptBody = 1 << 20
 
 // remoteWrite takes a push of samples. The body is read as it is on the wire:
 // it is inflated by ingest alone, within its limits.
@@ -45,17 +50,26 @@ func (s *Server) remoteWrite(c *fiber.Ctx) error {
 
 // pushedBody reads the body of a push once there is memory for it: thousands of
 // connections may each announce a large one. The caller calls release when the
-// body is done with.
+// body is done with, and with all that points into it.
 func (s *Server) pushedBody(c *fiber.Ctx) (body []byte, release func(), err error) {
 	most := s.Receiver.Limits().WireBytes
 	length := c.Request().Header.ContentLength()
 	if length > most {
 		return nil, nil, bodyTooLarge(most)
 	}
-	if release, err = s.Receiver.Admit(c.UserContext(), length); err != nil {
+	admitted, err := s.Receiver.Admit(c.UserContext(), length)
+	if err != nil {
 		return nil, nil, err
 	}
-	if body, err = readBody(c, most); err != nil {
+	buf := s.bodies.Get().(*bytes.Buffer)
+	release = func() {
+		if buf.Cap() <= keptBody {
+			buf.Reset()
+			s.bodies.Put(buf)
+		}
+		admitted()
+	}
+	if body, err = readBodyInto(buf, c, most); err != nil {
 		release()
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,6 +81,8 @@ type Server struct {
 	tenants  *tenantNames
 	margins  *monthMargins
 	m        httpMetrics
+	// bodies are buffers of pushed bodies.
+	bodies sync.Pool // *bytes.Buffer
 
 	mu        sync.Mutex
 	listeners []net.Listener
@@ -91,7 +94,8 @@ type Server struct {
 func New(p Parts) (*Server, error) {
 	s := &Server{
 		Parts: p, tenants: newTenantNames(p.DB), margins: &monthMargins{db: p.DB},
-		m: newHTTPMetrics(p.Metrics),
+		m:      newHTTPMetrics(p.Metrics),
+		bodies: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	var err error
 	if s.contract, err = loadContract(); err != nil {

@@ -88,7 +88,9 @@ type Batch struct {
 	spelled      []byte
 	spelledBytes int
 	symbols      []symbol
-	refs         []uint32
+	// pairs remembers, by the symbol of its value, where a label was spelled last.
+	pairs []pair
+	refs  []uint32
 	// elements counts the spans and buckets of all histograms.
 	elements int
 }

@@ -91,6 +91,16 @@ func nextLabel(raw []byte, i int) (tag uint64, from, to int) {
 	return tag, from, to
 }
 
+// CutLabel returns the first label of raw, which ParseLabels has read, as the
+// field that it is on the wire, and what follows it.
+func CutLabel(raw []byte) (label, rest []byte) {
+	_, _, to := nextLabel(raw, 0)
+	if to < 0 {
+		return raw, nil
+	}
+	return raw[:to], raw[to:]
+}
+
 // labelPair reads a Label message { string name = 1; string value = 2 }. The
 // strings point into b.
 func labelPair(b []byte) (name, value string, ok bool) {

@@ -18,9 +18,13 @@ var errTruncated = errors.New("protobuf message is cut short or malformed")
 // varint reads an unsigned varint at b[i:] and returns it and the index behind
 // it, or an index of −1 when there is none.
 func varint(b []byte, i int) (uint64, int) {
-	// Fast path: one byte, which most lengths and all tags are.
+	// Fast path: one byte, which most lengths and all tags are, or two, which most
+	// references to symbols are.
 	if i < len(b) && b[i] < 0x80 {
 		return uint64(b[i]), i + 1
+	}
+	if i+1 < len(b) && b[i+1] < 0x80 {
+		return uint64(b[i]&0x7f) | uint64(b[i+1])<<7, i + 2
 	}
 	v, n := binary.Uvarint(b[min(i, len(b)):])
 	if n <= 0 {

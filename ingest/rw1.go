@@ -54,8 +54,12 @@ func decodeSeriesV1(b []byte, lim Limits, out *Batch) error {
 		return invoq.Errorf(invoq.KindTooLarge, "request has more than %d series", lim.Series)
 	}
 	s := out.begin()
-	labelCount := 0
-	for i := 0; i < len(b); {
+	// Fast path: the labels come first, in one piece, and are short.
+	first, labelCount := labelRun(b, lim.Labels)
+	if first > 0 {
+		s.Labels = b[:first:first]
+	}
+	for i := first; i < len(b); {
 		start := i
 		tag, j := varint(b, i)
 		if j < 0 {
@@ -69,7 +73,7 @@ func decodeSeriesV1(b []byte, lim Limits, out *Batch) error {
 		if tag&7 != wireBytes {
 			continue
 		}
-		if tag>>3 != 1 {
+		if tag>>3 != labelsV1 {
 			from, _, _ := span(b, j)
 			if err := valueV1(tag>>3, b[from:next], lim, out); err != nil {
 				return err
@@ -84,6 +88,22 @@ func decodeSeriesV1(b []byte, lim Limits, out *Batch) error {
 	out.end(s)
 	return nil
 }
+
+// labelRun returns where the labels end that a TimeSeries message begins with,
+// and how many they are, at most the most. It stops before what is unusual.
+func labelRun(b []byte, most int) (end, labels int) {
+	for labels < most && end+1 < len(b) && b[end] == labelsV1<<3|wireBytes && b[end+1] < 0x80 {
+		next := end + 2 + int(b[end+1])
+		if next > len(b) {
+			break
+		}
+		end, labels = next, labels+1
+	}
+	return end, labels
+}
+
+// labelsV1 is the field of a TimeSeries message of 1.0 that holds labels.
+const labelsV1 = 1
 
 // The fields of a TimeSeries message of 1.0 that hold values.
 const (

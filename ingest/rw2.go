@@ -13,6 +13,13 @@ import (
 // body[at:], its text at body[text:to].
 type symbol struct{ at, text, to int32 }
 
+// pair is where a label stands in Batch.spelled: the one of the name, which is a
+// symbol's number. There is none before to is set.
+type pair struct {
+	name     uint32
+	from, to int32
+}
+
 // errNoRoom says that spelled labels need more memory than was reserved.
 var errNoRoom = errors.New("labels need more room once they are spelled out")
 
@@ -41,7 +48,8 @@ const (
 //
 // Symbols are not copied. A series' labels are spelled out into one buffer of
 // the batch, in the form that 1.0 has on the wire, so that a series is known by
-// the same key whichever protocol brings it. Limits are checked as it goes.
+// the same key whichever protocol brings it. A label that stood there before is
+// copied from where it stands. Limits are checked as it goes.
 //
 // Source: prometheus/prompb/io/prometheus/write/v2/types.proto.
 type decoderV2 struct {
@@ -60,6 +68,7 @@ func decodeV2(body []byte, lim Limits, room int, out *Batch) error {
 	if err := d.each(symbolsV2, d.symbol); err != nil {
 		return err
 	}
+	out.pairs = append(out.pairs[:0], make([]pair, len(out.symbols))...)
 	return d.each(timeseriesV2, d.series)
 }
 
@@ -204,15 +213,28 @@ func (d *decoderV2) spell(refs []uint32) ([]byte, error) {
 	if d.room -= need; d.room < 0 {
 		return nil, errNoRoom
 	}
-	buf, n := d.out.room(need)[:need], 0
+	buf, base, n := d.out.room(need)[:need], len(d.out.spelled), 0
+	before := d.out.spelled[:base+need]
 	for i := 0; i < len(refs); i += 2 {
-		name, value := d.out.symbols[refs[i]], d.out.symbols[refs[i+1]]
-		buf[n] = 1<<3 | wireBytes
-		n += 1 + binary.PutUvarint(buf[n+1:], uint64(name.fieldSize()+value.fieldSize()))
-		n += d.field(buf[n:], 1, name)
-		n += d.field(buf[n:], 2, value)
+		p, from := &d.out.pairs[refs[i+1]], n
+		if p.to > 0 && p.name == refs[i] {
+			n += copy(buf[n:], before[p.from:p.to])
+		} else {
+			n += d.label(buf[n:], refs[i], refs[i+1])
+		}
+		// The newest place is the one that is still in the processor's cache.
+		*p = pair{refs[i], int32(base + from), int32(base + n)}
 	}
 	return d.out.spelt(buf[:n]), nil
+}
+
+// label writes one label and returns how many bytes that takes.
+func (d *decoderV2) label(buf []byte, nameRef, valueRef uint32) int {
+	name, value := d.out.symbols[nameRef], d.out.symbols[valueRef]
+	buf[0] = 1<<3 | wireBytes
+	n := 1 + binary.PutUvarint(buf[1:], uint64(name.fieldSize()+value.fieldSize()))
+	n += d.field(buf[n:], 1, name)
+	return n + d.field(buf[n:], 2, value)
 }
 
 // measure returns how many bytes the labels take at most once they are spelled.

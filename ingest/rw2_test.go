@@ -1,13 +1,17 @@
 package ingest
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/prompb"
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 )
 
@@ -92,6 +96,46 @@ func TestDecodeV2SpellsLabelsAsV1Has(t *testing.T) {
 	}
 	if diff := cmp.Diff(v1.Series[0].Labels, v2.Series[0].Labels); diff != "" {
 		t.Error("labels (-1.0 +2.0):\n" + diff)
+	}
+}
+
+// TestDecodeV2CopiesOnlyTheLabelsThatAreTheSame repeats few symbols in many
+// places, as names and as values of several names, until the buffer for spelled
+// labels has moved.
+func TestDecodeV2CopiesOnlyTheLabelsThatAreTheSame(t *testing.T) {
+	var req writev2.Request
+	for i := range 7 {
+		req.Symbols = append(req.Symbols, strings.Repeat("s", 37*i))
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		s := writev2.TimeSeries{Samples: []writev2.Sample{{Timestamp: 1}}}
+		for range 2 * rng.IntN(4) {
+			s.LabelsRefs = append(s.LabelsRefs, uint32(rng.IntN(len(req.Symbols))))
+		}
+		s.LabelsRefs = s.LabelsRefs[:len(s.LabelsRefs)&^1]
+		req.Timeseries = append(req.Timeseries, s)
+	}
+	var b Batch
+	if err := decodeV2(requestV2(t, req), DefaultLimits(), 16<<20, &b); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Series) != len(req.Timeseries) {
+		t.Fatalf("%d series, want %d", len(b.Series), len(req.Timeseries))
+	}
+	for i, s := range req.Timeseries {
+		var want []byte
+		for j := 0; j < len(s.LabelsRefs); j += 2 {
+			l := prompb.Label{Name: req.Symbols[s.LabelsRefs[j]], Value: req.Symbols[s.LabelsRefs[j+1]]}
+			field, err := l.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(appendLength(append(want, 1<<3|wireBytes), len(field)), field...)
+		}
+		if !bytes.Equal(b.Series[i].Labels, want) {
+			t.Fatalf("labels %v are spelled %q, want %q", s.LabelsRefs, b.Series[i].Labels, want)
+		}
 	}
 }
 

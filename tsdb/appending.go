@@ -24,17 +24,31 @@ type appending struct {
 	scope    ingest.Scope
 	batch    *ingest.Batch
 	now      time.Time
-	oldest   int64 // that is accepted, milliseconds
 	rejected ingest.Rejections
 	// byTenant is rejected by tenant, where the scope does not name it.
 	byTenant map[invoq.TenantName]*ingest.Rejections
-	spans    map[invoq.TenantName]span
+	// oldest and newest bound the times that are accepted, in milliseconds.
+	oldest, newest int64
 
 	// sh is the shard at work, app its open appender.
 	sh  *shard
 	app storage.AppenderV2
+	// touched are the owners of the points of this shard.
+	touched []*owner
 	// c is the series at work; one for all saves an allocation for each.
 	c carrier
+}
+
+// newAppending returns a batch at its beginning.
+//
+// oldest is the time of the oldest sample that is accepted, in milliseconds.
+func newAppending(w *Writer, scope ingest.Scope, b *ingest.Batch, oldest int64) appending {
+	cfg := &w.store.cfg
+	now := cfg.Now()
+	return appending{
+		w: w, core: w.store.core.Load(), scope: scope, batch: b, now: now,
+		oldest: oldest, newest: now.UnixMilli() + cfg.Ahead.Milliseconds(),
+	}
 }
 
 // shard appends and commits the batch's series of one shard.
@@ -50,7 +64,7 @@ func (a *appending) shard(ctx context.Context, sh *shard, series []int32, hashes
 		sh.swept = a.now
 	}
 	a.ctx, a.sh = ctx, sh
-	a.spans = map[invoq.TenantName]span{}
+	a.begin()
 	a.open()
 	for _, i := range series {
 		if err := a.series(&a.batch.Series[i], hashes[i]); err != nil {
@@ -60,10 +74,17 @@ func (a *appending) shard(ctx context.Context, sh *shard, series []int32, hashes
 	if err := a.commit(); err != nil {
 		return storageError(err)
 	}
-	for tenant, s := range a.spans {
-		a.w.store.changes.add(tenant, s)
+	for _, o := range a.touched {
+		a.w.store.changes.add(o.tenant, o.span)
 	}
 	return nil
+}
+
+// begin begins with the series of a shard.
+func (a *appending) begin() {
+	a.sh.batch++
+	a.sh.refs.begin()
+	a.touched = a.touched[:0]
 }
 
 // open begins an appender.
@@ -130,7 +151,7 @@ func (a *appending) series(s *ingest.Series, hash uint64) error {
 func (a *appending) values(s *ingest.Series, e *seriesEntry, ls labels.Labels) error {
 	samples := a.batch.Samples[s.First:s.End]
 	histograms := a.batch.Histograms[s.FirstHistogram:s.EndHistogram]
-	exemplars := a.exemplars(s, e.tenant)
+	exemplars := a.exemplars(s, e.owner.tenant)
 	if len(samples)+len(histograms) == 0 {
 		return a.alone(s, e, ls, exemplars)
 	}
@@ -174,9 +195,8 @@ func (a *appending) admit(s *ingest.Series) (*seriesEntry, labels.Labels, error)
 		a.w.store.meta.describe(tenant, name, a.batch.Descriptions[s.Described-1])
 	}
 	return &seriesEntry{
-		scope:    a.scope.Tenant,
-		tenant:   tenant,
-		billable: a.w.billable(name),
+		owner:    a.sh.refs.owner(owning{a.scope.Tenant, tenant}),
+		billable: a.sh.billable(name, a.w.store.cfg.Billable),
 	}, ls, nil
 }
 
@@ -190,7 +210,11 @@ func (a *appending) labels(s *ingest.Series) (labels.Labels, invoq.TenantName, e
 	if tenant == "" {
 		tenant = a.scope.Resolve(ls)
 	}
-	return labels.NewBuilder(ls).Set(ingest.TenantLabel, string(tenant)).Labels(), tenant, nil
+	if ls.Get(ingest.TenantLabel) != string(tenant) {
+		a.sh.stamp.Reset(ls)
+		ls = a.sh.stamp.Set(ingest.TenantLabel, string(tenant)).Labels()
+	}
+	return ls, tenant, nil
 }
 
 // refuseSeries reports a series whose labels are refused, with all it holds.
@@ -248,11 +272,12 @@ func (a *appending) remember() {
 	to.add(a.scope.Tenant, &a.batch.Skipped, a.now)
 }
 
-// extend widens the span of time in which a tenant's usage has changed.
-func (a *appending) extend(tenant invoq.TenantName, t int64) {
-	s, ok := a.spans[tenant]
-	if !ok {
-		s = span{oldest: t, newest: t}
+// extend widens the span of time in which an owner's usage has changed.
+func (a *appending) extend(o *owner, t int64) {
+	if o.touched != a.sh.batch {
+		o.touched, o.span = a.sh.batch, span{oldest: t, newest: t}
+		a.touched = append(a.touched, o)
+		return
 	}
-	a.spans[tenant] = span{oldest: min(s.oldest, t), newest: max(s.newest, t)}
+	o.span = span{oldest: min(o.span.oldest, t), newest: max(o.span.newest, t)}
 }

@@ -51,7 +51,7 @@ func (a *appending) keepExemplars(c *carrier, p point) {
 			e.Ts, e.HasTs = p.t, true
 		}
 		if exemplarFits(e) {
-			a.w.store.shelf.add(c.entry.tenant, c.labels, e, a.w.store.exemplarWindow())
+			a.w.store.shelf.add(c.entry.owner.tenant, c.labels, e, a.w.store.exemplarWindow())
 		}
 	}
 }
@@ -62,7 +62,7 @@ func (a *appending) alone(
 	s *ingest.Series, e *seriesEntry, ls labels.Labels, exemplars []exemplar.Exemplar,
 ) error {
 	if e.ref == 0 || len(exemplars) == 0 {
-		a.orphans(s, e.tenant, len(exemplars))
+		a.orphans(s, e.owner.tenant, len(exemplars))
 		return nil
 	}
 	c := &carrier{series: s, entry: e, labels: ls}
@@ -75,7 +75,7 @@ func (a *appending) alone(
 			a.refuseExemplars(c, &storage.AppendPartialError{ExemplarErrors: []error{err}})
 			continue
 		}
-		a.w.store.shelf.add(e.tenant, c.labels, one, a.w.store.exemplarWindow())
+		a.w.store.shelf.add(e.owner.tenant, c.labels, one, a.w.store.exemplarWindow())
 	}
 	if err := app.Commit(); err != nil {
 		return fmt.Errorf("commit exemplars: %w", err)
@@ -99,7 +99,7 @@ func (a *appending) refuseExemplars(c *carrier, partial *storage.AppendPartialEr
 		if errors.Is(err, storage.ErrOutOfOrderExemplar) {
 			why = ingest.LateExemplar
 		}
-		a.reject(why, c.entry.tenant, ingest.Counts{Exemplars: 1}, func() string {
+		a.reject(why, c.entry.owner.tenant, ingest.Counts{Exemplars: 1}, func() string {
 			return fmt.Sprintf("%s: %v", c.series.Describe(), err)
 		})
 	}

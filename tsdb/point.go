@@ -186,7 +186,7 @@ func (a *appending) note(c *carrier, ref storage.SeriesRef, p point) {
 		e.settled, e.newest = true, p.t
 	}
 	c.prev, c.begun = p, true
-	a.extend(e.tenant, p.t)
+	a.extend(e.owner, p.t)
 }
 
 // respell reads the labels of a series that was known by its reference.
@@ -200,11 +200,9 @@ func (a *appending) respell(c *carrier) {
 
 // refusal checks what the TSDB would accept and billing could not bear.
 func (a *appending) refusal(e *seriesEntry, p point) (ingest.Reason, bool) {
-	cfg := &a.w.store.cfg
-	now := a.now.UnixMilli()
 	sum := p.sum()
 	switch {
-	case p.t > now+cfg.Ahead.Milliseconds():
+	case p.t > a.newest:
 		return ingest.InFuture, true
 	case p.t < a.oldest:
 		if p.t > 0 && p.t < secondsLimit {
@@ -222,10 +220,10 @@ func (a *appending) refusal(e *seriesEntry, p point) (ingest.Reason, bool) {
 
 // refuse reports one point, and the exemplars that go with it.
 func (a *appending) refuse(why ingest.Reason, c *carrier, p point) {
-	a.reject(why, c.entry.tenant, p.one(), func() string {
+	a.reject(why, c.entry.owner.tenant, p.one(), func() string {
 		return fmt.Sprintf("%s at %d", c.series.Describe(), p.t)
 	})
-	a.orphans(c.series, c.entry.tenant, len(c.exemplars))
+	a.orphans(c.series, c.entry.owner.tenant, len(c.exemplars))
 }
 
 // refusalOf maps the TSDB's errors about a sample to reasons.

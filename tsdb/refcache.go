@@ -1,70 +1,139 @@
 package tsdb
 
 import (
-	"bytes"
-
 	"github.com/prometheus/prometheus/storage"
 
 	"invoq"
+	"invoq/ingest"
 )
 
 // refCache remembers the storage reference of each series by the bytes that
 // name it on the wire, so that a known series needs no parsing, sorting or
 // validation of labels. Hashes only find candidates; bytes decide. A cache is
 // guarded by its shard's lock.
+//
+// A sender repeats its series in the same order, so that the one which followed
+// the last the time before is tried first, and mostly saves the search.
 type refCache struct {
 	entries map[uint64]*seriesEntry
+	fields  fieldTable
+	owners  map[owning]*owner
+	// last is the entry found before, of the same request; nil at its beginning.
+	last *seriesEntry
 	// age counts sweeps; an entry that two sweeps have not seen used goes.
 	age uint32
 }
 
-// seriesEntry is what is known about one series.
+// seriesEntry is what is known about one series. There is one for every active
+// series, so it is kept small.
 type seriesEntry struct {
-	scope  invoq.TenantName // the scope's tenant; empty when labels decide
-	key    []byte
-	ref    storage.SeriesRef
-	tenant invoq.TenantName // stamped on the series
-	// billable series feed a bill: their values must be finite.
-	billable bool
+	owner *owner
+	// key numbers the label fields that, joined, are the series' bytes.
+	key []uint32
+	ref storage.SeriesRef
+	// newest is set once settled is: no sample of the series that was ever stored
+	// is newer. It may lie above what is stored, never below.
+	newest int64
+	// follower is the series that came after this one in a request.
+	follower *seriesEntry
+	next     *seriesEntry // another series with the same hash
 	used     uint32
-	// settled is set once newest is known: no sample of the series that was
-	// ever stored is newer. It may lie above what is stored, never below.
-	settled bool
-	newest  int64
 	// pending is the number of the last appender that took points of it.
 	pending uint32
-	next    *seriesEntry // another series with the same hash
+	settled bool
+	// billable series feed a bill: their values must be finite.
+	billable bool
+}
+
+// owning says how a series came to its tenant.
+type owning struct {
+	scope  invoq.TenantName // the scope's tenant; empty when labels decide
+	tenant invoq.TenantName // stamped on the series
+}
+
+// owner is a tenant as the series of a shard have it in common.
+type owner struct {
+	owning
+	// touched is the number of the last batch that stored points of it, and
+	// span the range of their times.
+	touched uint64
+	span    span
 }
 
 // newRefCache returns an empty cache.
-func newRefCache() *refCache { return &refCache{entries: map[uint64]*seriesEntry{}} }
+func newRefCache() *refCache {
+	return &refCache{
+		entries: map[uint64]*seriesEntry{}, fields: newFieldTable(), owners: map[owning]*owner{},
+	}
+}
+
+// begin forgets what was found last: another request begins.
+func (c *refCache) begin() { c.last = nil }
 
 // find returns the entry of the series, or nil.
-func (c *refCache) find(hash uint64, scope invoq.TenantName, key []byte) *seriesEntry {
+func (c *refCache) find(hash uint64, scope invoq.TenantName, raw []byte) *seriesEntry {
+	// Fast path: the same series follows as the time before.
+	if c.last != nil && c.last.follower != nil && c.is(c.last.follower, scope, raw) {
+		c.last = c.last.follower
+		c.last.used = c.age
+		return c.last
+	}
 	for e := c.entries[hash]; e != nil; e = e.next {
-		if e.scope == scope && bytes.Equal(e.key, key) {
-			e.used = c.age
+		if c.is(e, scope, raw) {
+			c.follow(e)
 			return e
 		}
 	}
 	return nil
 }
 
-// add stores the entry under a copy of key.
-func (c *refCache) add(hash uint64, key []byte, e *seriesEntry) {
-	e.key = bytes.Clone(key)
-	e.used = c.age
-	e.next = c.entries[hash]
-	c.entries[hash] = e
+// is reports whether the entry is of the series.
+func (c *refCache) is(e *seriesEntry, scope invoq.TenantName, raw []byte) bool {
+	return e.owner.scope == scope && c.fields.spells(e.key, raw)
 }
 
-// sweep drops what was not used since the sweep before the last.
+// follow notes that the entry came after the last.
+func (c *refCache) follow(e *seriesEntry) {
+	if c.last != nil {
+		c.last.follower = e
+	}
+	c.last = e
+	e.used = c.age
+}
+
+// add stores the entry under the series' bytes, which are copied.
+func (c *refCache) add(hash uint64, raw []byte, e *seriesEntry) {
+	e.key = c.fields.key(raw)
+	e.next = c.entries[hash]
+	c.entries[hash] = e
+	c.follow(e)
+}
+
+// owner returns what series of a tenant have in common.
+func (c *refCache) owner(o owning) *owner {
+	known := c.owners[o]
+	if known == nil {
+		known = &owner{owning: o}
+		c.owners[o] = known
+	}
+	return known
+}
+
+// sweep drops what was not used since the sweep before the last, and the label
+// fields and owners that no other series has.
 func (c *refCache) sweep() {
+	fields := newFieldTable()
+	c.owners = map[owning]*owner{}
+	c.last = nil
 	for hash, first := range c.entries {
 		var kept *seriesEntry
 		for e := first; e != nil; {
 			next := e.next
 			if c.age-e.used < 2 {
+				fields.adopt(e.key, &c.fields)
+				c.owners[e.owner.owning] = e.owner
+				// It may be one that goes.
+				e.follower = nil
 				e.next, kept = kept, e
 			}
 			e = next
@@ -75,5 +144,67 @@ func (c *refCache) sweep() {
 		}
 		c.entries[hash] = kept
 	}
+	c.fields = fields
 	c.age++
+}
+
+// fieldTable numbers label fields. Series share most of theirs with others, so
+// that numbers take a tenth of the memory of the bytes.
+type fieldTable struct {
+	numbers map[string]uint32
+	fields  []string
+}
+
+// newFieldTable returns an empty table.
+func newFieldTable() fieldTable { return fieldTable{numbers: map[string]uint32{}} }
+
+// key returns the numbers of the fields that make up raw.
+func (t *fieldTable) key(raw []byte) []uint32 {
+	n := 0
+	for rest := raw; len(rest) > 0; n++ {
+		_, rest = ingest.CutLabel(rest)
+	}
+	key := make([]uint32, n)
+	for i := range key {
+		var field []byte
+		field, raw = ingest.CutLabel(raw)
+		number, known := t.numbers[string(field)]
+		if !known {
+			number = t.add(string(field))
+		}
+		key[i] = number
+	}
+	return key
+}
+
+// add numbers a new field.
+func (t *fieldTable) add(field string) uint32 {
+	number := uint32(len(t.fields))
+	t.numbers[field] = number
+	t.fields = append(t.fields, field)
+	return number
+}
+
+// adopt has a key of another table mean the same in this one.
+func (t *fieldTable) adopt(key []uint32, from *fieldTable) {
+	for i, number := range key {
+		field := from.fields[number]
+		own, known := t.numbers[field]
+		if !known {
+			own = t.add(field)
+		}
+		key[i] = own
+	}
+}
+
+// spells reports whether the fields of the key, joined, are raw.
+func (t *fieldTable) spells(key []uint32, raw []byte) bool {
+	for _, number := range key {
+		field := t.fields[number]
+		if len(field) > len(raw) || string(raw[:len(field)]) != field {
+			return false
+		}
+		raw = raw[len(field):]
+	}
+	return len(raw) == 0
 }

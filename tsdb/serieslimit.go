@@ -2,6 +2,7 @@ package tsdb
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -22,17 +23,22 @@ type seriesLimit struct {
 	// enforced is false while the log is replayed: what was accepted once is
 	// never refused again.
 	enforced atomic.Bool
-	counts   sync.Map // tenant name → *atomic.Int64
+	mu       sync.RWMutex
+	counts   map[string]*atomic.Int64 // by tenant name
 }
 
 // newSeriesLimit returns a limit that is not enforced yet: series that a restart
 // replays were let in before.
-func newSeriesLimit(limit int) *seriesLimit { return &seriesLimit{limit: int64(limit)} }
+func newSeriesLimit(limit int) *seriesLimit {
+	return &seriesLimit{limit: int64(limit), counts: map[string]*atomic.Int64{}}
+}
 
 // reset forgets all series, which are about to be replayed.
 func (l *seriesLimit) reset() {
 	l.enforced.Store(false)
-	l.counts.Clear()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.counts)
 }
 
 // enforce starts refusing.
@@ -40,12 +46,20 @@ func (l *seriesLimit) enforce() { l.enforced.Store(true) }
 
 // count returns the number of a tenant's series, to be read and changed.
 func (l *seriesLimit) count(tenant string) *atomic.Int64 {
-	if c, ok := l.counts.Load(tenant); ok {
-		return c.(*atomic.Int64)
+	l.mu.RLock()
+	c := l.counts[tenant]
+	l.mu.RUnlock()
+	if c != nil {
+		return c
 	}
-	// Cloned, since the caller's string may point into a label set.
-	c, _ := l.counts.LoadOrStore(string([]byte(tenant)), new(atomic.Int64))
-	return c.(*atomic.Int64)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c = l.counts[tenant]; c == nil {
+		c = new(atomic.Int64)
+		// Cloned, since the caller's string may point into a label set.
+		l.counts[strings.Clone(tenant)] = c
+	}
+	return c
 }
 
 // PreCreation refuses a series above its tenant's limit.

@@ -3,6 +3,7 @@ package tsdb
 import (
 	"context"
 	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,12 @@ type shard struct {
 	mu   sync.Mutex
 	refs *refCache
 	b    labels.ScratchBuilder
+	// stamp puts the tenant on the labels of a series.
+	stamp *labels.Builder
+	// bills remembers which metrics feed a bill.
+	bills map[string]bool
+	// batch numbers the batches of this shard.
+	batch uint64
 	// appender numbers the appenders of this shard.
 	appender uint32
 	// swept is when refs was swept last.
@@ -53,7 +60,10 @@ func newWriter(s *Store) *Writer {
 		pool:   sync.Pool{New: func() any { return new(routing) }},
 	}
 	for i := range w.shards {
-		w.shards[i] = &shard{refs: newRefCache(), b: labels.NewScratchBuilder(16)}
+		w.shards[i] = &shard{
+			refs: newRefCache(), b: labels.NewScratchBuilder(16),
+			stamp: labels.NewBuilder(labels.EmptyLabels()), bills: map[string]bool{},
+		}
 	}
 	return w
 }
@@ -75,8 +85,7 @@ func (w *Writer) write(
 	if len(b.Metadata) > 0 && scope.Tenant != "" {
 		w.store.meta.put(scope.Tenant, b.Metadata)
 	}
-	c := w.store.core.Load()
-	a := appending{w: w, core: c, scope: scope, batch: b, now: w.store.cfg.Now(), oldest: oldest}
+	a := newAppending(w, scope, b, oldest)
 	defer a.remember()
 	if len(b.Series) == 0 {
 		return ingest.Rejections{}, nil
@@ -96,8 +105,8 @@ func (w *Writer) write(
 			return ingest.Rejections{}, err
 		}
 	}
-	if err := c.syncer.wait(ctx); err != nil {
-		if failed := c.syncer.failure(); failed != nil {
+	if err := a.core.syncer.wait(ctx); err != nil {
+		if failed := a.core.syncer.failure(); failed != nil {
 			w.store.noteFailure(failed)
 		}
 		return ingest.Rejections{}, err
@@ -135,7 +144,23 @@ func resize[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// billable says whether usage is counted from the metric.
-func (w *Writer) billable(metric string) bool {
-	return w.store.cfg.Billable != nil && w.store.cfg.Billable(metric)
+// rememberedMetrics bounds the metrics of which a shard remembers whether they
+// feed a bill.
+const rememberedMetrics = 2_000
+
+// billable says whether usage is counted from the metric. Asking costs more
+// than all else that a new series does here, and names are few.
+func (s *shard) billable(metric string, ask func(metric string) bool) bool {
+	if ask == nil {
+		return false
+	}
+	bills, known := s.bills[metric]
+	if !known {
+		if len(s.bills) == rememberedMetrics {
+			clear(s.bills)
+		}
+		bills = ask(metric)
+		s.bills[strings.Clone(metric)] = bills
+	}
+	return bills
 }

@@ -1,0 +1,3 @@
+// Command cmd is what `make bench-ingest` runs: benchingest with the command
+// line's arguments.
+package main
