@@ -62,6 +62,8 @@ func newCrash(t *testing.T) *crash {
 	c.s.post("/api/v1/pricing/plans", map[string]any{
 		"name": "standard", "currency": "USD", "price_per_invocation": "0.000001",
 	}, nil)
+	// Months are open until usage was counted and posted a first time.
+	c.s.post("/api/v1/metrics/aggregate", nil, nil)
 	return c
 }
 
