@@ -1,6 +1,7 @@
 package invoq
 
 import (
+	"bytes"
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
@@ -43,6 +44,10 @@ func ParseDecimal(s string) (Decimal, error) {
 		return Decimal{}, Errorf(KindUnprocessable, "number has %d characters, at most %d are read",
 			len(s), 2*MaxDecimalDigits)
 	}
+	// Fast path: few digits, which need no big number.
+	if coefficient, exponent, ok := parseShort(s); ok {
+		return NewDecimal(coefficient, exponent), nil
+	}
 	n, _, err := apd.NewFromString(s)
 	if err != nil || n.Form != apd.Finite {
 		return Decimal{}, Errorf(KindUnprocessable, "%q is not a decimal number", s)
@@ -54,6 +59,36 @@ func ParseDecimal(s string) (Decimal, error) {
 		n.Negative = false
 	}
 	return Decimal{n: *n}, nil
+}
+
+// shortDigits is how many digits always fit 64 bits.
+const shortDigits = 18
+
+// parseShort reads a number without an exponent, of few digits, at least one of
+// them before a point and one behind it.
+func parseShort(s string) (coefficient int64, exponent int32, ok bool) {
+	digits := strings.TrimPrefix(s, "-")
+	if len(digits) == 0 || len(digits) > shortDigits {
+		return 0, 0, false
+	}
+	point := -1
+	for i := range len(digits) {
+		switch c := digits[i]; {
+		case c >= '0' && c <= '9':
+			coefficient = 10*coefficient + int64(c-'0')
+		case c == '.' && point < 0 && i > 0 && i+1 < len(digits):
+			point = i
+		default:
+			return 0, 0, false
+		}
+	}
+	if point >= 0 {
+		exponent = int32(point + 1 - len(digits))
+	}
+	if len(digits) < len(s) {
+		coefficient = -coefficient
+	}
+	return coefficient, exponent, true
 }
 
 // MustDecimal is ParseDecimal for constants in code; it panics on an error.
@@ -191,14 +226,22 @@ func (d Decimal) Int() (int64, bool) {
 // String returns plain notation: no exponent, no plus sign, no trailing zeros
 // behind the point. Equal numbers have equal strings.
 func (d Decimal) String() string {
-	s := d.n.Text('f')
-	if strings.Contains(s, ".") {
-		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	var digits [64]byte
+	return string(d.Append(digits[:0]))
+}
+
+// Append appends what String returns.
+func (d *Decimal) Append(b []byte) []byte {
+	from := len(b)
+	b = d.n.Append(b, 'f')
+	if bytes.IndexByte(b[from:], '.') >= 0 {
+		b = bytes.TrimRight(b, "0")
+		b = bytes.TrimSuffix(b, []byte("."))
 	}
-	if s == "-0" {
-		return "0"
+	if string(b[from:]) == "-0" {
+		return append(b[:from], '0')
 	}
-	return s
+	return b
 }
 
 // Fixed returns plain notation with exactly the given number of places; it is

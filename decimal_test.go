@@ -124,3 +124,19 @@ func TestDecimalJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestParseDecimalShort compares numbers of few digits, which are read without
+// a big number, with the same numbers read with one.
+func TestParseDecimalShort(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.StringMatching(`[-+]?[0-9]{0,12}\.?[0-9]{0,12}`).Draw(t, "number")
+		got, err := ParseDecimal(s)
+		want, wantErr := ParseDecimal(s + "e0")
+		if (err == nil) != (wantErr == nil) {
+			t.Fatalf("%q is read with error %v, with an exponent %v", s, err, wantErr)
+		}
+		if err == nil && (got.String() != want.String() || got.Sign() != want.Sign()) {
+			t.Fatalf("%q is read as %s, with an exponent as %s", s, got, want)
+		}
+	})
+}
