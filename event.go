@@ -1,7 +1,6 @@
 package invoq
 
 import (
-	"maps"
 	"slices"
 	"time"
 )
@@ -69,7 +68,7 @@ const (
 )
 
 // maxQuantity bounds a quantity: what is above is a mistake of units.
-var maxQuantity = NewDecimal(1, 18)
+var maxQuantity, minQuantity = NewDecimal(1, 18), NewDecimal(-1, 18)
 
 // Validate checks names, quantities and labels, but not times, whose limits
 // depend on the present. Errors are of KindUnprocessable and name the field.
@@ -134,10 +133,11 @@ func (e *Event) validateMeasures() error {
 			return Errorf(KindUnprocessable, "quantity %s of %s is negative: correct an earlier "+
 				"event by naming it", m.Quantity, m.Meter)
 		}
-		if m.Quantity.Cmp(maxQuantity) > 0 || m.Quantity.Cmp(maxQuantity.Neg()) < 0 {
+		if m.Quantity.Cmp(maxQuantity) > 0 || m.Quantity.Cmp(minQuantity) < 0 {
 			return Errorf(KindUnprocessable, "quantity %s of %s is out of range", m.Quantity, m.Meter)
 		}
-		if m.Quantity.Places() > maxQuantityPlaces {
+		// As many places as are written are quicker known than are needed.
+		if m.Quantity.n.Exponent < -maxQuantityPlaces && m.Quantity.Places() > maxQuantityPlaces {
 			return Errorf(KindUnprocessable, "quantity %s of %s has more than %d decimal places",
 				m.Quantity, m.Meter, maxQuantityPlaces)
 		}
@@ -161,7 +161,8 @@ func (e *Event) validateLabels() error {
 			len(e.Labels), MaxEventLabels)
 	}
 	bytes := 0
-	for _, name := range slices.Sorted(maps.Keys(e.Labels)) {
+	var names [MaxEventLabels]string
+	for _, name := range e.AppendLabelNames(names[:0]) {
 		bytes += len(name) + len(e.Labels[name])
 		if err := ValidateName("label name", name); err != nil {
 			return err
@@ -178,6 +179,17 @@ func (e *Event) validateLabels() error {
 			bytes, MaxLabelBytes)
 	}
 	return nil
+}
+
+// AppendLabelNames appends the names of the labels in their order. Events have
+// few labels and are many, so that the caller gives the room.
+func (e *Event) AppendLabelNames(names []string) []string {
+	from := len(names)
+	for name := range e.Labels {
+		names = append(names, name)
+	}
+	slices.Sort(names[from:])
+	return names
 }
 
 // Recall is what is remembered of an event's request id.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/google/uuid"
@@ -52,6 +53,7 @@ func (n *tenantNames) name(ctx context.Context, idOrName string) (invoq.TenantNa
 	if len(n.byID) >= maxTenantNames {
 		clear(n.byID)
 	}
-	n.byID[idOrName] = t.Name
+	// What is named may point into a whole body, which must not be kept.
+	n.byID[strings.Clone(idOrName)] = t.Name
 	return t.Name, nil
 }

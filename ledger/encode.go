@@ -32,7 +32,7 @@ func (e *Entry) AppendEncoding(b []byte) []byte {
 	} {
 		b = appendString(b, s)
 	}
-	b = appendString(b, e.Quantity.String())
+	b = appendNumber(b, &e.Quantity)
 	b = e.Charge.appendEncoding(b)
 	for _, s := range [...]string{e.RequestID, e.Corrects, e.Labels} {
 		b = appendString(b, s)
@@ -47,8 +47,8 @@ func (c *Charge) appendEncoding(b []byte) []byte {
 	if c.BilledCurrency != "" {
 		b = appendString(b, string(c.BilledCurrency))
 	}
-	b = appendOptional(b, c.Costed, c.UnitCost, c.RealCost)
-	b = appendOptional(b, c.Priced, c.BilledCost)
+	b = appendOptional(b, c.Costed, &c.UnitCost, &c.RealCost)
+	b = appendOptional(b, c.Priced, &c.BilledCost)
 	return appendString(b, string(c.Model))
 }
 
@@ -61,21 +61,27 @@ func (e *Entry) Leaf(buf []byte) (tlog.Hash, []byte) {
 
 // appendString appends a length and the bytes, so that no two lists of strings
 // have one form.
-func appendString(b []byte, s string) []byte {
+func appendString[T string | []byte](b []byte, s T) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	return append(b, s...)
 }
 
 // appendOptional tells numbers that are not known from those that are 0.
-func appendOptional(b []byte, known bool, numbers ...invoq.Decimal) []byte {
+func appendOptional(b []byte, known bool, numbers ...*invoq.Decimal) []byte {
 	if !known {
 		return append(b, 0)
 	}
 	b = append(b, 1)
 	for _, n := range numbers {
-		b = appendString(b, n.String())
+		b = appendNumber(b, n)
 	}
 	return b
+}
+
+// appendNumber appends plain notation, of which equal numbers have one.
+func appendNumber(b []byte, n *invoq.Decimal) []byte {
+	var digits [64]byte
+	return appendString(b, n.Append(digits[:0]))
 }
 
 func appendTime(b []byte, t time.Time) []byte { return binary.AppendVarint(b, t.UnixMicro()) }

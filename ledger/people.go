@@ -91,6 +91,8 @@ func (d *directory) learn(persons []Person, ids []Identity) {
 		}
 	}
 	for i, p := range persons {
+		// Names point into the message that they came in, which must not be kept.
+		p.Tenant, p.User = invoq.TenantName(strings.Clone(string(p.Tenant))), strings.Clone(p.User)
 		d.known[p] = ids[i]
 	}
 }

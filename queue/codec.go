@@ -3,8 +3,6 @@ package queue
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"invoq"
@@ -25,20 +23,23 @@ func appendEvent(b []byte, e *invoq.Event) []byte {
 	b = binary.AppendVarint(b, e.Time.UnixMicro())
 	b = binary.AppendVarint(b, e.ReceivedAt.UnixMicro())
 	b = binary.AppendUvarint(b, uint64(len(e.Measures)))
-	for _, m := range e.Measures {
-		b = appendText(appendText(b, string(m.Meter)), m.Quantity.String())
+	var digits [64]byte
+	for i := range e.Measures {
+		b = appendText(b, string(e.Measures[i].Meter))
+		b = appendText(b, e.Measures[i].Quantity.Append(digits[:0]))
 	}
 	b = binary.AppendUvarint(b, uint64(len(e.Labels)))
 	if len(e.Labels) == 0 {
 		return b
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Labels)) {
+	var names [invoq.MaxEventLabels]string
+	for _, name := range e.AppendLabelNames(names[:0]) {
 		b = appendText(appendText(b, name), e.Labels[name])
 	}
 	return b
 }
 
-func appendText(b []byte, s string) []byte {
+func appendText[T string | []byte](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 

@@ -144,7 +144,8 @@ func formOf(r Request) (form, error) {
 
 // parse reads the items of a body: one, or an array of them.
 func parse(body []byte, form form) (items []item, batch bool, err error) {
-	s := &scanner{b: body}
+	// One string for the whole body: its items point into it.
+	s := &scanner{b: string(body)}
 	tooMany := false
 	one := func() {
 		if len(items) >= MaxBatch {

@@ -2,8 +2,6 @@ package events
 
 import (
 	"hash/maphash"
-	"maps"
-	"slices"
 	"sync"
 
 	"invoq"
@@ -45,10 +43,14 @@ func (r *recent) print(e *invoq.Event) (id fingerprint, content uint64) {
 	h.SetSeed(r.seeds[0])
 	writeTexts(&h, e.User, e.Platform, e.Provider, e.Namespace, e.Service, e.Revision, e.Corrects)
 	maphash.WriteComparable(&h, e.Time.UnixMicro())
-	for _, m := range e.Measures {
-		writeTexts(&h, string(m.Meter), m.Quantity.String())
+	var digits [64]byte
+	for i := range e.Measures {
+		writeTexts(&h, string(e.Measures[i].Meter))
+		h.Write(e.Measures[i].Quantity.Append(digits[:0]))
+		h.WriteByte(0)
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Labels)) {
+	var names [invoq.MaxEventLabels]string
+	for _, name := range e.AppendLabelNames(names[:0]) {
 		writeTexts(&h, name, e.Labels[name])
 	}
 	return id, h.Sum64()

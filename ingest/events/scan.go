@@ -11,9 +11,11 @@ import (
 const maxDepth = 16
 
 // scanner reads JSON (RFC 8259) where it stands, without building a tree:
-// a body of a thousand events has ten thousand values. An error sticks.
+// a body of a thousand events has ten thousand values. What it returns points
+// into the text, so whoever keeps a piece for long must clone it. An error
+// sticks.
 type scanner struct {
-	b   []byte
+	b   string
 	at  int
 	err error
 }
@@ -115,17 +117,17 @@ func (s *scanner) text() string {
 }
 
 // unquote returns what a string in quotes says.
-func (s *scanner) unquote(quoted []byte, plain bool) string {
+func (s *scanner) unquote(quoted string, plain bool) string {
 	// Fast path: ASCII without escapes.
 	if plain {
-		return string(quoted[1 : len(quoted)-1])
+		return quoted[1 : len(quoted)-1]
 	}
-	if !utf8.Valid(quoted) {
+	if !utf8.ValidString(quoted) {
 		s.fail("a string is not UTF-8")
 		return ""
 	}
 	var text string
-	if err := json.Unmarshal(quoted, &text); err != nil {
+	if err := json.Unmarshal([]byte(quoted), &text); err != nil {
 		s.fail("a string cannot be read")
 	}
 	if strings.ContainsRune(text, utf8.RuneError) {
@@ -145,12 +147,12 @@ func (s *scanner) number() string {
 	if !isNumber(digits) {
 		s.fail("%q is no number", digits)
 	}
-	return string(digits)
+	return digits
 }
 
 // isNumber reports whether the bytes are a number as RFC 8259, section 6 has it:
 // no leading zeros, digits on both sides of the point.
-func isNumber(b []byte) bool {
+func isNumber(b string) bool {
 	digits := func() bool {
 		n := 0
 		for n < len(b) && b[n] >= '0' && b[n] <= '9' {
@@ -185,7 +187,7 @@ func isNumber(b []byte) bool {
 
 // word consumes a literal: true, false or null.
 func (s *scanner) word(word string) {
-	if !strings.HasPrefix(string(s.b[s.at:min(len(s.b), s.at+len(word))]), word) {
+	if !strings.HasPrefix(s.b[s.at:], word) {
 		s.fail("%q cannot be read", s.b[s.at:min(len(s.b), s.at+len(word))])
 		return
 	}
