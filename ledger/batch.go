@@ -3,9 +3,8 @@ package ledger
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
-	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -78,28 +77,36 @@ func contentOf(entries []Entry, buf []byte) (ContentID, []byte) {
 	return ContentID(sum[:16]), buf
 }
 
-// entriesOf returns the entries of an event, one for each measure, in the
-// order of the meters' names and without their charge.
-func entriesOf(e *invoq.Event, id Identity) ([]Entry, error) {
-	labels := ""
-	if len(e.Labels) > 0 {
-		b, err := json.Marshal(e.Labels) // Keys are sorted.
-		if err != nil {
-			return nil, fmt.Errorf("write labels of request %q: %w", e.RequestID, err)
-		}
-		labels = string(b)
+// roomFor returns room for the entries of events, one after the other.
+func roomFor(events []invoq.Event) []Entry {
+	n := 0
+	for i := range events {
+		n += len(events[i].Measures)
 	}
-	entries := make([]Entry, len(e.Measures))
-	for i, m := range e.Measures {
+	return make([]Entry, 0, n)
+}
+
+// entriesOf returns the entries of an event, one for each measure, in the
+// order of the meters' names and without their charge. They take the room if
+// there is enough.
+func entriesOf(room []Entry, e *invoq.Event, id Identity) ([]Entry, error) {
+	labels, err := labelsOf(e)
+	if err != nil {
+		return nil, err
+	}
+	n := len(e.Measures)
+	entries := slices.Grow(room[:0], n)[:n:n]
+	for i := range e.Measures {
 		entries[i] = Entry{
 			TenantID: id.Tenant, UserID: id.User, Platform: e.Platform, Provider: e.Provider,
 			Namespace: e.Namespace, Service: e.Service, Revision: e.Revision,
-			Meter: m.Meter, Quantity: m.Quantity, RequestID: e.RequestID, Corrects: e.Corrects,
-			Labels: labels, EventTime: stored(e.Time), ReceivedAt: stored(e.ReceivedAt),
+			Meter: e.Measures[i].Meter, Quantity: e.Measures[i].Quantity, RequestID: e.RequestID,
+			Corrects: e.Corrects, Labels: labels, EventTime: stored(e.Time),
+			ReceivedAt: stored(e.ReceivedAt),
 		}
 	}
 	slices.SortFunc(entries, func(a, b Entry) int {
-		return bytes.Compare([]byte(a.Meter), []byte(b.Meter))
+		return strings.Compare(string(a.Meter), string(b.Meter))
 	})
 	return entries, nil
 }

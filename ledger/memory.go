@@ -43,7 +43,7 @@ func (m *Memory) Recall(ctx context.Context, events []invoq.Event) ([]invoq.Reca
 		if !found {
 			continue
 		}
-		entries, err := entriesOf(&events[i], ids[i])
+		entries, err := entriesOf(nil, &events[i], ids[i])
 		if err != nil {
 			return nil, err
 		}

@@ -79,12 +79,14 @@ func (b *Book) Post(ctx context.Context, events []invoq.Event) ([]Outcome, error
 // drafts turns events into entries without a charge.
 func (b *Book) drafts(events []invoq.Event, ids []Identity) ([]draft, error) {
 	drafts := make([]draft, len(events))
+	room := roomFor(events)
 	for i := range events {
 		e, d := &events[i], &drafts[i]
 		var err error
-		if d.entries, err = entriesOf(e, ids[i]); err != nil {
+		if d.entries, err = entriesOf(room, e, ids[i]); err != nil {
 			return nil, err
 		}
+		room = room[len(d.entries):len(d.entries)]
 		d.tenant, d.name = ids[i].Tenant, e.Tenant
 		d.key.ID = NewKeyID(d.tenant, e.RequestID)
 		d.key.Content, b.buf = contentOf(d.entries, b.buf)
@@ -217,6 +219,13 @@ func (b *Book) build(ctx context.Context, tree *Tree, drafts []draft) (Batch, er
 	batch := Batch{First: tree.size, PostedAt: b.now().UTC().Truncate(time.Microsecond)}
 	tenants := map[invoq.TenantID]invoq.TenantName{}
 	var told tally
+	count := 0
+	for i := range drafts {
+		if drafts[i].outcome == Posted {
+			count += len(drafts[i].entries)
+		}
+	}
+	batch.Entries = make([]Entry, 0, count)
 	for i := range drafts {
 		if drafts[i].outcome == Posted {
 			tenants[drafts[i].tenant] = drafts[i].name
