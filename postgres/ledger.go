@@ -134,7 +134,7 @@ func (db *DB) Known(
 		rows, _ := tx.Query(ctx, `
 			SELECT id, content, first_entry
 			FROM ledger_keys
-			WHERE id = ANY($1::uuid[])`, uuids(ids))
+			WHERE id = ANY($1::uuid[])`, uuidsOf(ids))
 		var k ledger.Key
 		_, err := pgx.ForEachRow(rows, []any{(*[16]byte)(&k.ID), (*[16]byte)(&k.Content), &k.Batch},
 			func() error {
@@ -144,15 +144,6 @@ func (db *DB) Known(
 		return err
 	})
 	return known, wrap(err, "find %d keys", len(ids))
-}
-
-// uuids returns the ids as pgx writes arrays of them.
-func uuids[T ~[16]byte](ids []T) [][16]byte {
-	all := make([][16]byte, len(ids))
-	for i, id := range ids {
-		all[i] = [16]byte(id)
-	}
-	return all
 }
 
 // PutHead keeps a signed head beside the book.

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -71,7 +69,7 @@ func (db *DB) Post(ctx context.Context, p ledger.Posting) error {
 func putKeys(
 	ctx context.Context, tx pgx.Tx, keys []ledger.Key, size int64,
 ) (map[ledger.KeyID]ledger.ContentID, error) {
-	ids, contents := make([][16]byte, len(keys)), make([][16]byte, len(keys))
+	ids, contents := make(uuidArray, len(keys)), make(uuidArray, len(keys))
 	for i, k := range keys {
 		ids[i], contents[i] = k.ID, k.Content
 	}
@@ -103,7 +101,7 @@ func putRefusals(ctx context.Context, tx pgx.Tx, refused []ledger.Refusal) error
 		return nil
 	}
 	n := len(refused)
-	ids, contents := make([][16]byte, n), make([][16]byte, n)
+	ids, contents := make(uuidArray, n), make(uuidArray, n)
 	tenants, requests, reasons := make([]string, n), make([]string, n), make([]string, n)
 	for i, r := range refused {
 		ids[i], contents[i] = r.Key.ID, r.Key.Content
@@ -127,9 +125,12 @@ func (db *DB) putEntries(ctx context.Context, tx pgx.Tx, entries []ledger.Entry)
 		rows, seen := months[month]
 		if !seen {
 			order = append(order, month)
-			rows = make([]byte, 0, 300*len(entries))
+			rows = append(make([]byte, 0, copyBytes*len(entries)), copyHeader...)
 		}
-		months[month] = appendCopy(rows, &entries[i])
+		var err error
+		if months[month], err = appendCopy(rows, &entries[i]); err != nil {
+			return err
+		}
 	}
 	slices.SortFunc(order, time.Time.Compare)
 	for _, month := range order {
@@ -138,8 +139,10 @@ func (db *DB) putEntries(ctx context.Context, tx pgx.Tx, entries []ledger.Entry)
 		if err != nil {
 			return fmt.Errorf("make partition of %s: %w", month.Format("2006-01"), err)
 		}
-		copyIn := "COPY " + pgx.Identifier{partition}.Sanitize() + " (" + entryColumns + ") FROM STDIN"
-		_, err = tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(months[month]), copyIn)
+		copyIn := "COPY " + pgx.Identifier{partition}.Sanitize() + " (" + entryColumns +
+			") FROM STDIN (FORMAT binary)"
+		rows := append(months[month], copyTrailer...)
+		_, err = tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(rows), copyIn)
 		if err != nil {
 			return fmt.Errorf("copy into %s: %w", partition, err)
 		}
@@ -158,56 +161,4 @@ func putBatch(ctx context.Context, tx pgx.Tx, b ledger.Batch) error {
 		VALUES ($1, $2, $3, $4, $5, $6)`,
 		b.First, tlog.StoredHashIndex(0, b.First), b.Count, b.Root[:], hashes, b.PostedAt)
 	return wrap(err, "store batch at %d", b.First)
-}
-
-// entryColumns are the columns of an entry, in the order of appendCopy and
-// scanEntry.
-const entryColumns = `position, tenant_id, user_id, platform, provider, namespace, service, ` +
-	`revision, meter, quantity, catalogue, currency, unit_cost, real_cost, billed_cost, model, ` +
-	`request_id, corrects, labels, event_time, received_at, billed_currency`
-
-// copyTime is how COPY reads a time, to the microsecond.
-const copyTime = "2006-01-02 15:04:05.999999Z"
-
-// appendCopy appends an entry as a line of COPY's text format. Writing text
-// costs less here than the binary form of exact numbers does.
-func appendCopy(b []byte, e *ledger.Entry) []byte {
-	b = strconv.AppendInt(b, e.Position, 10)
-	for _, s := range [...]string{
-		string(e.TenantID), string(e.UserID), e.Platform, e.Provider, e.Namespace, e.Service,
-		e.Revision, string(e.Meter),
-	} {
-		b = appendCopyText(append(b, '\t'), s)
-	}
-	b = append(append(b, '\t'), e.Quantity.String()...)
-	b = strconv.AppendInt(append(b, '\t'), e.Catalogue, 10)
-	b = appendCopyText(append(b, '\t'), string(e.Currency))
-	b = appendCopyNumber(b, e.Costed, e.UnitCost)
-	b = appendCopyNumber(b, e.Costed, e.RealCost)
-	b = appendCopyNumber(b, e.Priced, e.BilledCost)
-	for _, s := range [...]string{string(e.Model), e.RequestID, e.Corrects, e.Labels} {
-		b = appendCopyText(append(b, '\t'), s)
-	}
-	b = e.EventTime.UTC().AppendFormat(append(b, '\t'), copyTime)
-	b = e.ReceivedAt.UTC().AppendFormat(append(b, '\t'), copyTime)
-	b = appendCopyText(append(b, '\t'), string(e.BilledCurrency))
-	return append(b, '\n')
-}
-
-func appendCopyNumber(b []byte, known bool, d invoq.Decimal) []byte {
-	b = append(b, '\t')
-	if !known {
-		return append(b, `\N`...)
-	}
-	return append(b, d.String()...)
-}
-
-// copyEscapes are what COPY's text format gives a meaning to.
-var copyEscapes = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
-
-func appendCopyText(b []byte, s string) []byte {
-	if strings.ContainsAny(s, "\\\t\n\r") {
-		s = copyEscapes.Replace(s)
-	}
-	return append(b, s...)
 }
