@@ -63,6 +63,17 @@ func appendCopy(b []byte, e *ledger.Entry) ([]byte, error) {
 	return appendCopyText(b, string(e.BilledCurrency)), nil
 }
 
+// copyKeyBytes is what a row of a key takes.
+const copyKeyBytes = 2 + 3*4 + 2*16 + 8
+
+// appendCopyKey appends a key of the batch at size as a row.
+func appendCopyKey(b []byte, k *ledger.Key, size int64) []byte {
+	b = binary.BigEndian.AppendUint16(b, 3)
+	b = append(binary.BigEndian.AppendUint32(b, uint32(len(k.ID))), k.ID[:]...)
+	b = append(binary.BigEndian.AppendUint32(b, uint32(len(k.Content))), k.Content[:]...)
+	return appendCopyInt(b, size)
+}
+
 func appendCopyInt(b []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(b, 8), uint64(n))
 }
