@@ -87,6 +87,8 @@ func TestAlarming(t *testing.T) {
 	}
 	f("LOG:  database system is ready to accept connections", false)
 	f("FATAL:  the database system is starting up", false)
+	f(`ERROR:  duplicate key value violates unique constraint "ledger_keys_pkey"`, false)
+	f(`ERROR:  duplicate key value violates unique constraint "bills_pkey"`, true)
 	f("FATAL:  the database system is shutting down", false)
 	f("FATAL:  could not map anonymous shared memory: Cannot allocate memory", true)
 	f("ERROR:  deadlock detected", true)
