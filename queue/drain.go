@@ -209,7 +209,13 @@ func (q *Queue) forget(ctx context.Context, posted uint64) {
 	if posted == 0 {
 		return
 	}
-	err := q.link.Load().stream.Purge(ctx, jetstream.WithPurgeSequence(posted+1))
+	l := q.link.Load()
+	err := l.stream.Purge(ctx, jetstream.WithPurgeSequence(posted+1))
+	if err == nil {
+		if err = l.folder.rewritten(); err != nil {
+			q.lose(err)
+		}
+	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		q.meters.failed.Inc()
 		q.cfg.Log.Warn("posted events stay in the queue until the next try", "err", err)

@@ -17,6 +17,7 @@ import (
 // another.
 type link struct {
 	server *server.Server // nil with an outside NATS
+	folder *folder        // nil likewise
 	conn   *nats.Conn
 	js     jetstream.JetStream
 	stream jetstream.Stream
@@ -61,7 +62,7 @@ func (l *link) connect(cfg Config) (err error) {
 		ServerName: "invoq", DontListen: true, NoSigs: true, NoLog: true,
 		JetStream: true, StoreDir: cfg.Dir,
 		// The acknowledgement of a message says that it is on disk.
-		SyncAlways: true,
+		SyncAlways: !cfg.unsynced,
 		MaxPayload: 2 * maxMessageBytes,
 		// The stream's own limit comes first; this one is of the whole folder.
 		JetStreamMaxStore:  cfg.MaxBytes + 2*deadBytes,
@@ -70,6 +71,7 @@ func (l *link) connect(cfg Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("make the queue's server in %q: %w", cfg.Dir, err)
 	}
+	l.folder = messagesIn(cfg.Dir)
 	l.server.Start()
 	if !l.server.ReadyForConnections(startTime) {
 		return fmt.Errorf("the queue's server in %q was not ready after %s", cfg.Dir, startTime)
@@ -85,6 +87,14 @@ func (l *link) useJetStream() (err error) {
 		return fmt.Errorf("use the queue's JetStream: %w", err)
 	}
 	return nil
+}
+
+// publish returns once a message is on disk.
+func (l *link) publish(ctx context.Context, message []byte) error {
+	if _, err := l.js.Publish(ctx, subject, message); err != nil {
+		return err
+	}
+	return l.folder.settle()
 }
 
 // insistOnStreams makes the streams, for a while again and again where that

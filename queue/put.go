@@ -120,7 +120,7 @@ func (q *Queue) publish(g group) error {
 		if i+1 < len(g.parts) && len(message)+len(g.parts[i+1]) <= maxMessageBytes {
 			continue
 		}
-		if _, err := q.link.Load().js.Publish(ctx, subject, message); err != nil {
+		if err := q.link.Load().publish(ctx, message); err != nil {
 			q.meters.failed.Inc()
 			if limited(err) {
 				q.meters.full.Inc()

@@ -52,6 +52,9 @@ type Config struct {
 	Disk    Disk
 	Log     *slog.Logger
 	Metrics *metrics.Set
+
+	// unsynced acknowledges before the sync, which a test has to notice.
+	unsynced bool
 }
 
 // Queue keeps events until they are posted. It is safe for concurrent use.

@@ -77,7 +77,7 @@ func (q *Queue) lose(err error) {
 
 // diskFailed reports whether the server could not write, or has given up.
 func diskFailed(err error) bool {
-	if errors.Is(err, nats.ErrNoResponders) {
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, errUnsynced) {
 		return true
 	}
 	return notStored(err) && !limited(err)

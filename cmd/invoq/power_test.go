@@ -59,9 +59,11 @@ func cutPower(t *testing.T, cycles int, args ...string) (c afterCuts) {
 		stop := make(chan struct{})
 		var senders sync.WaitGroup
 		for _, p := range tapes {
+			p.darken(false)
 			senders.Go(func() { p.run(s, stop) })
 		}
 		for _, r := range reels {
+			r.darken(false)
 			senders.Go(func() { r.run(s, stop) })
 		}
 		most := 3000
@@ -69,6 +71,12 @@ func cutPower(t *testing.T, cycles int, args ...string) (c afterCuts) {
 			most = 15000
 		}
 		<-time.After(time.Second + time.Duration(rng.IntN(most))*time.Millisecond)
+		for _, p := range tapes {
+			p.darken(true)
+		}
+		for _, r := range reels {
+			r.darken(true)
+		}
 		power.Cut()
 		close(stop)
 		s.crash()

@@ -22,6 +22,7 @@ type tape struct {
 
 	mu           sync.Mutex
 	next         int64 // the first sample that is not acknowledged
+	dark         bool  // what is acknowledged does not count
 	refusals     map[int]int
 	withoutRetry int // refusals that do not say when to come again
 	last         time.Time
@@ -65,6 +66,9 @@ func (p *tape) send(s *server) int {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.dark {
+		return 0
+	}
 	if a.status == http.StatusNoContent {
 		p.next += tapeSamples
 		p.last = time.Now()
@@ -93,6 +97,13 @@ func (p *tape) run(s *server, stop <-chan struct{}) {
 			<-time.After(100 * time.Millisecond)
 		}
 	}
+}
+
+// darken says whether answers count: they do not once the power is being cut.
+func (p *tape) darken(dark bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dark = dark
 }
 
 // acknowledged returns how many samples of each series were, and when last.
@@ -140,6 +151,7 @@ type reel struct {
 
 	mu           sync.Mutex
 	next         int
+	dark         bool
 	refusals     map[int]int
 	withoutRetry int
 	last         time.Time
@@ -155,6 +167,9 @@ func (r *reel) send(s *server) int {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.dark {
+		return 0
+	}
 	if a.status == http.StatusAccepted || a.status == http.StatusOK {
 		r.next += perBatch
 		r.last = time.Now()
@@ -197,6 +212,13 @@ func (r *reel) run(s *server, stop <-chan struct{}) {
 			<-time.After(100 * time.Millisecond)
 		}
 	}
+}
+
+// darken does what it does for a tape.
+func (r *reel) darken(dark bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dark = dark
 }
 
 // acknowledged returns how many events were, and when last.
