@@ -42,6 +42,7 @@ func readBodyInto(buf *bytes.Buffer, c *fiber.Ctx, limit int) ([]byte, error) {
 	if buf.Len() > limit {
 		return nil, bodyTooLarge(limit)
 	}
+	c.Locals(bodyReadKey, true)
 	return buf.Bytes(), nil
 }
 

@@ -174,6 +174,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	finishBody(c)
 	s.m.observe(c, started)
 	s.Log.Debug("request", "request", id, "method", c.Method(), "path", c.Path(),
 		"status", c.Response().StatusCode(), "dur", time.Since(started))
