@@ -61,6 +61,9 @@ type cached struct {
 	// failed is when the database did not answer since; it is not asked again
 	// at once, or every request would wait for it.
 	failed time.Time
+	// asked is when somebody asked again while the answer was still fresh: one
+	// does, or in a crowd all would at the moment at which it is not any more.
+	asked time.Time
 }
 
 // NewKeyring returns a keyring over stored keys whose hashes were made with the
@@ -123,7 +126,7 @@ func (r *Keyring) find(ctx context.Context, prefix string) (Key, error) {
 	known, ok := r.cache[prefix]
 	r.mu.Unlock()
 	now := r.now()
-	if ok && (now.Sub(known.at) < fresh || now.Sub(known.failed) < pause && now.Sub(known.at) < stale) {
+	if ok && (r.usable(prefix, known, now) || now.Sub(known.failed) < pause && now.Sub(known.at) < stale) {
 		return known.key, nil
 	}
 	key, err := r.keys.FindKey(ctx, prefix)
@@ -138,6 +141,24 @@ func (r *Keyring) find(ctx context.Context, prefix string) (Key, error) {
 	}
 	r.keep(prefix, cached{key: key, at: now})
 	return key, nil
+}
+
+// usable reports whether what is known is fresh and the caller is not the one who
+// should ask again early.
+func (r *Keyring) usable(prefix string, known cached, now time.Time) bool {
+	age := now.Sub(known.at)
+	if age < fresh/2 || age >= fresh {
+		return age < fresh
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	current, ok := r.cache[prefix]
+	if !ok || now.Sub(current.asked) < pause {
+		return ok
+	}
+	current.asked = now
+	r.cache[prefix] = current
+	return false
 }
 
 func (r *Keyring) keep(prefix string, c cached) {

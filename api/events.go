@@ -20,21 +20,19 @@ func (s *Server) takeEvents(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(c, events.MaxBodyBytes)
-	if err != nil {
-		return err
-	}
-	result, err := s.Events.Take(c.UserContext(), events.Request{
-		ContentType:     c.Get(fiber.HeaderContentType),
-		ContentEncoding: c.Get(fiber.HeaderContentEncoding),
-		Body:            body,
-		Scope:           scope,
+	return s.push(c, events.MaxBodyBytes, func(body []byte) error {
+		result, err := s.Events.Take(c.UserContext(), events.Request{
+			ContentType:     c.Get(fiber.HeaderContentType),
+			ContentEncoding: c.Get(fiber.HeaderContentEncoding),
+			Body:            body,
+			Scope:           scope,
+		})
+		if err != nil {
+			return err
+		}
+		c.Status(statusOfEvents(result))
+		return writeJSON(c, result)
 	})
-	if err != nil {
-		return err
-	}
-	c.Status(statusOfEvents(result))
-	return writeJSON(c, result)
 }
 
 // statusOfEvents returns the status of a verdict.

@@ -14,22 +14,19 @@ func (s *Server) otlpMetrics(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, release, err := s.pushedBody(c)
-	if err != nil {
-		return err
-	}
-	defer release()
-	answer, err := s.OTLP.Export(c.UserContext(), ingest.Request{
-		ContentType:     c.Get(fiber.HeaderContentType),
-		ContentEncoding: c.Get(fiber.HeaderContentEncoding),
-		Body:            body,
-		Scope:           sc,
+	return s.push(c, s.Receiver.Limits().WireBytes, func(body []byte) error {
+		answer, err := s.OTLP.Export(c.UserContext(), ingest.Request{
+			ContentType:     c.Get(fiber.HeaderContentType),
+			ContentEncoding: c.Get(fiber.HeaderContentEncoding),
+			Body:            body,
+			Scope:           sc,
+		})
+		if err != nil {
+			return otlp.Retried(err)
+		}
+		c.Set(fiber.HeaderContentType, answer.ContentType)
+		return c.Send(answer.Body)
 	})
-	if err != nil {
-		return otlp.Retried(err)
-	}
-	c.Set(fiber.HeaderContentType, answer.ContentType)
-	return c.Send(answer.Body)
 }
 
 // otlpError answers with an error in the form of OTLP.

@@ -27,35 +27,35 @@ func (s *Server) remoteWrite(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, release, err := s.pushedBody(c)
-	if err != nil {
-		return err
-	}
-	defer release()
-	res, err := s.Receiver.RemoteWrite(c.UserContext(), ingest.Request{
-		ContentType:     c.Get(fiber.HeaderContentType),
-		ContentEncoding: c.Get(fiber.HeaderContentEncoding),
-		Body:            body,
-		Scope:           sc,
-		OnlyInvalid:     sendsAgain(c.Get(fiber.HeaderUserAgent)),
+	return s.push(c, s.Receiver.Limits().WireBytes, func(body []byte) error {
+		res, err := s.Receiver.RemoteWrite(c.UserContext(), ingest.Request{
+			ContentType:     c.Get(fiber.HeaderContentType),
+			ContentEncoding: c.Get(fiber.HeaderContentEncoding),
+			Body:            body,
+			Scope:           sc,
+			OnlyInvalid:     sendsAgain(c.Get(fiber.HeaderUserAgent)),
+		})
+		if res.Protocol == ingest.RemoteWrite2 {
+			setWritten(c, res.Written)
+		}
+		if err != nil {
+			return err
+		}
+		return c.SendStatus(fiber.StatusNoContent)
 	})
-	if res.Protocol == ingest.RemoteWrite2 {
-		setWritten(c, res.Written)
-	}
-	if err != nil {
-		return err
-	}
-	return c.SendStatus(fiber.StatusNoContent)
 }
 
-// pushedBody reads the body of a push once there is memory for it: thousands of
-// connections may each announce a large one. The caller calls release when the
-// body is done with, and with all that points into it.
-func (s *Server) pushedBody(c *fiber.Ctx) (body []byte, release func(), err error) {
-	most := s.Receiver.Limits().WireBytes
+// pushedBody reads the body of a push, of at most so many bytes, once there is
+// memory for it: thousands of connections may each announce a large one. The
+// caller calls release when the body is done with, and with all that points into
+// it.
+func (s *Server) pushedBody(c *fiber.Ctx, most int) (body []byte, release func(), err error) {
 	length := c.Request().Header.ContentLength()
 	if length > most {
 		return nil, nil, bodyTooLarge(most)
+	}
+	if length < 0 {
+		length = most
 	}
 	admitted, err := s.Receiver.Admit(c.UserContext(), length)
 	if err != nil {

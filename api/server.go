@@ -80,6 +80,7 @@ type Server struct {
 	contract *contract
 	tenants  *tenantNames
 	margins  *monthMargins
+	crowd    *crowd
 	m        httpMetrics
 	// bodies are buffers of pushed bodies.
 	bodies sync.Pool // *bytes.Buffer
@@ -94,7 +95,7 @@ type Server struct {
 func New(p Parts) (*Server, error) {
 	s := &Server{
 		Parts: p, tenants: newTenantNames(p.DB), margins: &monthMargins{db: p.DB},
-		m:      newHTTPMetrics(p.Metrics),
+		m: newHTTPMetrics(p.Metrics), crowd: newCrowd(p.Metrics),
 		bodies: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	var err error

@@ -16,7 +16,7 @@ import (
 // How long a request waits for its share of Limits.InFlightBytes before it is
 // told to come back, and when it should.
 const (
-	budgetWait = 5 * time.Second
+	budgetWait = time.Second
 	retryAfter = 2 * time.Second
 )
 
