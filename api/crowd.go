@@ -36,9 +36,9 @@ type crowd struct {
 func newCrowd(set *metrics.Set) *crowd {
 	c := &crowd{
 		places:  semaphore.NewWeighted(pushesAtWork),
-		refused: set.NewCounter("invoq_http_pushes_refused_total"),
+		refused: set.GetOrCreateCounter("invoq_http_pushes_refused_total"),
 	}
-	set.NewGauge("invoq_http_pushes_inside", func() float64 { return float64(c.inside.Load()) })
+	set.GetOrCreateGauge("invoq_http_pushes_inside", func() float64 { return float64(c.inside.Load()) })
 	return c
 }
 

@@ -201,7 +201,7 @@ func (q *Queue) forget(ctx context.Context, posted uint64) {
 	if q.cfg.Disk.Room() != nil && q.cfg.Disk.Probe() != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), q.cfg.putTime)
 	defer cancel()
 	if floor, popping := q.popFloor(ctx); popping {
 		posted = min(posted, floor)

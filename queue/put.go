@@ -110,7 +110,7 @@ func (q *Queue) write() {
 
 // publish writes a group as few messages, one after the other.
 func (q *Queue) publish(g group) error {
-	ctx, cancel := context.WithTimeout(context.Background(), putTime)
+	ctx, cancel := context.WithTimeout(context.Background(), q.cfg.putTime)
 	defer cancel()
 	started := time.Now()
 	message := make([]byte, 1, min(g.bytes, maxMessageBytes)+1)

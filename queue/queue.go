@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -55,6 +56,8 @@ type Config struct {
 
 	// unsynced acknowledges before the sync, which a test has to notice.
 	unsynced bool
+	// putTime and stuckTime are what a test does not wait for; 0 is the usual.
+	putTime, stuckTime time.Duration
 }
 
 // Queue keeps events until they are posted. It is safe for concurrent use.
@@ -83,6 +86,8 @@ func Open(ctx context.Context, cfg Config) (*Queue, error) {
 	if cfg.Disk == nil || cfg.URL != "" {
 		cfg.Disk = endless{}
 	}
+	cfg.putTime = cmp.Or(cfg.putTime, putTime)
+	cfg.stuckTime = cmp.Or(cfg.stuckTime, stuckTime)
 	q := &Queue{
 		cfg: cfg, meters: newMeters(cfg.Metrics),
 		closing: make(chan struct{}), tended: make(chan struct{}), failed: make(chan struct{}),

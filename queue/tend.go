@@ -134,7 +134,7 @@ func (q *Queue) recover() {
 // ask waits for the embedded server to take something that says nothing, and gives it up when it
 // does not: it holds its lock for ever, and its folder with it.
 func (q *Queue) ask(lost error) {
-	ctx, cancel := context.WithTimeout(context.Background(), stuckTime)
+	ctx, cancel := context.WithTimeout(context.Background(), q.cfg.stuckTime)
 	defer cancel()
 	nothing := []byte{codecVersion} // A message without events.
 	if _, err := q.link.Load().js.Publish(ctx, subject, nothing); err == nil {

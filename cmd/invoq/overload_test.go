@@ -20,8 +20,7 @@ import (
 
 // More requests than the server can take, at the pace at which they arrive and
 // not at that of its answers: it goes on taking nearly as many as it can, keeps
-// its memory, and has recovered as soon as the crowd is gone. The senders have
-// half of the machine's time at most, or the test would measure them.
+// its memory, and has recovered as soon as the crowd is gone.
 func TestCampaignOverload(t *testing.T) {
 	campaign.Begin(t)
 	phase := 3 * time.Second
@@ -31,19 +30,24 @@ func TestCampaignOverload(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "768MiB")
 	s := start(t)
 	o := newOverload(s)
-	o.closed(time.Second) // Series are known from here on.
-	before := o.closed(phase / 2)
-	worst := o.phases(before, phase)
+	o.warm()
+	capacity := o.closed(phase / 2)
+	peak, crowded := capacity, 0.0 // crowded is what is taken at five times
+	for _, factor := range []float64{1, 2, 5} {
+		crowded = o.phase(factor, capacity, phase)
+		peak = max(peak, crowded)
+	}
 	gone := time.Now()
 	for o.lanes[0].send() != http.StatusNoContent {
 		<-time.After(10 * time.Millisecond)
 	}
 	recovered := time.Since(gone)
-	peak := max(before, o.closed(phase/2)) // The machine may have been busier before than after.
-	t.Logf("capacity %.0f requests of %d samples a second, recovered after %s", peak, laneSeries,
-		recovered.Round(time.Millisecond))
-	if campaign.Long() && worst < 0.8*min(before, peak) {
-		t.Errorf("in the crowd %.0f are taken, of %.0f", worst, before)
+	peak = max(peak, o.closed(phase/2))
+	t.Logf("recovered after %s; at most %.0f requests of %d samples a second were ever taken",
+		recovered.Round(time.Millisecond), peak, laneSeries)
+	// A short campaign runs beside other tests, and measures them.
+	if campaign.Long() && crowded < 0.8*peak {
+		t.Errorf("at five times the capacity %.0f are taken, of %.0f", crowded, peak)
 	}
 	if recovered > 10*time.Second {
 		t.Errorf("it recovered after %s", recovered)
@@ -53,27 +57,24 @@ func TestCampaignOverload(t *testing.T) {
 	}
 }
 
-// phases sends one, two and five times the capacity, and returns how many a
-// second were taken at five times.
-func (o *overload) phases(capacity float64, phase time.Duration) (goodput float64) {
+// phase sends so many times the capacity, and returns how many requests a second
+// were taken.
+func (o *overload) phase(factor, capacity float64, d time.Duration) float64 {
 	t := o.s.t
 	t.Helper()
-	for _, factor := range []float64{1, 2, 5} {
-		spent := senderTime(t)
-		r := o.open(capacity*factor, phase)
-		t.Logf("%g×: %.0f/s offered, %.0f/s taken (%.0f %% of capacity), 99 %% of them within %s, answers %v; "+
-			"senders took %.2f processors, server at most %d MiB", factor, r.offered, r.goodput,
-			100*r.goodput/capacity, r.p99.Round(time.Millisecond), r.statuses,
-			(senderTime(t)-spent).Seconds()/phase.Seconds(), o.s.mostMemory()>>20)
-		if r.p99 > 5*time.Second {
-			t.Errorf("%g×: 99 %% of what is taken takes %s", factor, r.p99)
-		}
-		if r.statuses[http.StatusNoContent]+r.statuses[http.StatusServiceUnavailable] != r.answers {
-			t.Errorf("%g×: answers %v", factor, r.statuses)
-		}
-		goodput = r.goodput
+	spent := senderTime(t)
+	r := o.open(capacity*factor, d)
+	t.Logf("%g×: %.0f/s offered, %.0f/s taken, 99 %% of them within %s, answers %v; "+
+		"senders took %.2f processors, server at most %d MiB", factor, r.offered, r.goodput,
+		r.p99.Round(time.Millisecond), r.statuses,
+		(senderTime(t)-spent).Seconds()/d.Seconds(), o.s.mostMemory()>>20)
+	if r.p99 > 5*time.Second {
+		t.Errorf("%g×: 99 %% of what is taken takes %s", factor, r.p99)
 	}
-	return goodput
+	if r.statuses[http.StatusNoContent]+r.statuses[http.StatusServiceUnavailable] != r.answers {
+		t.Errorf("%g×: answers %v", factor, r.statuses)
+	}
+	return r.goodput
 }
 
 // overload is a fleet of hosts that send what they measure, each in order.
@@ -96,17 +97,34 @@ func newOverload(s *server) *overload {
 	return o
 }
 
-// closed returns how many requests a second are taken from 32 senders who wait
-// for their answers.
+// busy is how many senders wait for their answers when the capacity is measured:
+// each of them is many hosts in turn.
+const busy = 32
+
+// warm has every host's series known.
+func (o *overload) warm() {
+	var senders sync.WaitGroup
+	for first := range busy {
+		senders.Go(func() {
+			for n := first; n < laneCount; n += busy {
+				for o.lanes[n].send() == http.StatusServiceUnavailable {
+				}
+			}
+		})
+	}
+	senders.Wait()
+}
+
+// closed returns how many requests a second are taken from senders who wait for
+// their answers.
 func (o *overload) closed(d time.Duration) float64 {
 	var taken atomic.Int64
 	var senders sync.WaitGroup
 	started := time.Now()
-	const busy = 32
 	for first := range busy {
 		senders.Go(func() {
-			for n := first; time.Since(started) < d; n = (n + busy) % laneCount {
-				if n >= laneCount-laneCount%busy {
+			for n := first; time.Since(started) < d; n += busy {
+				if n >= laneCount {
 					n = first
 				}
 				if o.lanes[n].send() == http.StatusNoContent {
