@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"os"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 	"invoq/ingest"
 	"invoq/ingest/ingesttest"
+	"invoq/internal/campaign"
 )
 
 // retries is a store under senders that repeat themselves, beside a model of
@@ -35,15 +35,11 @@ type retries struct {
 
 // Batches that were sent in part, late, twice or with other values, with
 // compactions and restarts in between: the store holds the first value of each
-// time and nothing else, and tells of each contradiction.
+// time and nothing else, and tells of each contradiction. INVOQ_STEPS sets how
+// many.
 func TestCampaignRetries(t *testing.T) {
-	steps := 300
-	if testing.Short() {
-		steps = 60
-	}
-	if os.Getenv("INVOQ_CAMPAIGN") != "" {
-		steps = 20_000
-	}
+	campaign.Begin(t)
+	steps := campaign.Count(t, "INVOQ_STEPS", 300, 20_000)
 	const seed = 8
 	r := &retries{
 		t: t, rng: rand.New(rand.NewPCG(seed, seed)), now: start, model: map[string]map[int64]float64{},

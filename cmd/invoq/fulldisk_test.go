@@ -16,11 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"invoq/internal/campaign"
 	"invoq/internal/diskfault"
 )
-
-// long reports whether campaigns run at their full length.
-func long() bool { return os.Getenv("INVOQ_CAMPAIGN") != "" }
 
 // resumeTime is within which samples and events are taken again once there is
 // room.
@@ -31,11 +29,9 @@ const resumeTime = 30 * time.Second
 // and it goes on by itself. The parts of the data folder each get a disk of
 // their own, so that what stands on the others has to go on meanwhile.
 func TestCampaignFullDisk(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a minute")
-	}
+	campaign.Begin(t)
 	sizes := []int{64}
-	if long() {
+	if campaign.Long() {
 		sizes = []int{64, 256}
 	}
 	for _, size := range sizes {
@@ -61,7 +57,7 @@ type fullDisk struct {
 
 func (c fullDisk) run(t *testing.T) {
 	hold := 4 * time.Second
-	if long() {
+	if campaign.Long() {
 		hold = time.Minute // The store's housekeeping comes by within that time.
 	}
 	megabytes := c.megabytes

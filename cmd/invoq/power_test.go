@@ -8,21 +8,17 @@ import (
 	"testing"
 	"time"
 
+	"invoq/internal/campaign"
 	"invoq/internal/diskfault"
 )
 
 // The power goes out again and again, on a disk that holds the time series, the
 // queue and the database: what was acknowledged is there afterwards, in order or
 // late. With syncing put off for an hour samples must be lost, else the test
-// would see nothing.
+// would see nothing. INVOQ_CUTS sets how often.
 func TestCampaignPowerCut(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a minute")
-	}
-	cycles := 3
-	if long() {
-		cycles = 30
-	}
+	campaign.Begin(t)
+	cycles := campaign.Count(t, "INVOQ_CUTS", 3, 30)
 	t.Run("synced", func(t *testing.T) {
 		c := cutPower(t, cycles)
 		if c.samplesLost > 0 || c.eventsLost > 0 {
@@ -67,7 +63,7 @@ func cutPower(t *testing.T, cycles int, args ...string) (c afterCuts) {
 			senders.Go(func() { r.run(s, stop) })
 		}
 		most := 3000
-		if long() {
+		if campaign.Long() {
 			most = 15000
 		}
 		<-time.After(time.Second + time.Duration(rng.IntN(most))*time.Millisecond)
