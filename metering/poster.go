@@ -12,8 +12,10 @@ import (
 	"invoq/postgres"
 )
 
-// recheck is how long at least, after its first posting, an hour is compared
-// with the book again, for what was counted late.
+// recheck is for how long at least, after its first posting, an hour is compared
+// with the book again whenever an hour is posted. What is counted late is noted
+// and compared at once; this finds what may change beside it, as where hours are
+// cut.
 const recheck = 48 * time.Hour
 
 // postAtOnce is how many events are handed to the book at once.
@@ -103,14 +105,7 @@ func (p *Poster) post(
 		return err
 	}
 	until := end(state.Counted)
-	from := state.Posted.Add(-p.cfg.Lateness)
-	if !state.Recounted.IsZero() && state.Recounted.Before(from) {
-		from = state.Recounted
-	}
-	if from.Before(state.First) {
-		from = state.First
-	}
-	if !state.First.IsZero() {
+	if from := p.from(state, until); !from.IsZero() {
 		from = invoq.Window1h.Floor(from)
 		if err := p.between(ctx, invoq.Interval{Start: from, End: until}, now); err != nil {
 			return err
@@ -120,6 +115,23 @@ func (p *Poster) post(
 		until = counted
 	}
 	return p.hours.WindowsPosted(ctx, until, state)
+}
+
+// from returns from where on hours are compared with the book; zero where nothing
+// was ever used. The book may have hours of which no window says anything any
+// more.
+func (p *Poster) from(state postgres.PostingState, until time.Time) time.Time {
+	from := state.Posted
+	switch {
+	case from.IsZero():
+		return state.First
+	case state.Posted.Before(until) || state.Compared.IsZero():
+		from = from.Add(-p.cfg.Lateness)
+	}
+	if !state.Recounted.IsZero() && state.Recounted.Before(from) {
+		return state.Recounted
+	}
+	return from
 }
 
 // between brings the book up to what the windows say, hour by hour.

@@ -175,3 +175,55 @@ func TestOneSourceForEachFunction(t *testing.T) {
 	other.run(midnight.Add(3 * time.Hour))
 	other.want(0, "r1 invocations 1")
 }
+
+// The first hours there are may go from the windows after they were posted, and
+// all hours may: the book takes them back.
+func TestFirstHoursAreTakenBack(t *testing.T) {
+	d := newDesk(t)
+	d.count(midnight, map[string]string{"r1": "10"})
+	d.count(midnight.Add(time.Hour), map[string]string{"r1": "5"})
+	slot := midnight.Add(5 * time.Hour)
+	d.run(slot)
+	d.count(midnight, nil)
+	d.run(slot)
+	d.want(4, "r1 duration_ms -10.5 correction", "r1 invocations -10 correction")
+	d.count(midnight.Add(time.Hour), nil)
+	d.run(slot)
+	d.want(6, "r1 duration_ms -5.5 correction", "r1 invocations -5 correction")
+}
+
+// asked remembers from where on hours were compared with the book.
+type asked struct {
+	*postgres.DB
+	from []time.Time
+}
+
+func (a *asked) UsedHours(ctx context.Context, in invoq.Interval) ([]time.Time, error) {
+	a.from = append(a.from, in.Start)
+	return a.DB.UsedHours(ctx, in)
+}
+
+// Hours are compared with the book when one more is posted, and in between only
+// from where on something was counted again.
+func TestComparesWhatMayHaveChanged(t *testing.T) {
+	d := newDesk(t)
+	hours := &asked{DB: d.db}
+	d.poster = metering.NewPoster(hours, billing.NewCutter(d.db), d.writer,
+		metering.PosterConfig{Settle: 10 * time.Minute, Lateness: 2 * time.Hour},
+		slog.New(slog.DiscardHandler), metrics.NewSet())
+	later := midnight.Add(20 * time.Hour)
+	d.count(midnight, map[string]string{"r1": "10"})
+	d.count(later, map[string]string{"r1": "5"})
+	d.run(later.Add(70 * time.Minute))
+	d.run(later.Add(75 * time.Minute))
+	d.count(midnight.Add(3*time.Hour), map[string]string{"r1": "1"})
+	d.run(later.Add(80 * time.Minute))
+	d.run(later.Add(85 * time.Minute))
+	d.run(later.Add(130 * time.Minute))
+	posted := later.Add(time.Hour)
+	want := []time.Time{midnight, posted, midnight.Add(3 * time.Hour), posted, posted.Add(-48 * time.Hour)}
+	if diff := cmp.Diff(want, hours.from); diff != "" {
+		t.Errorf("compared from (-want +got):\n%s", diff)
+	}
+	d.want(4, "r1 duration_ms 1.5", "r1 invocations 1")
+}
