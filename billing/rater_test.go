@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"invoq"
 	"invoq/billing"
@@ -264,6 +265,43 @@ func TestPlansOfOthers(t *testing.T) {
 	want := map[invoq.Currency]string{"USD": "0.08 → 0.08", "RUB": "0 → 14"}
 	if diff := cmp.Diff(want, totals); diff != "" {
 		t.Errorf("totals (-want +got):\n%s", diff)
+	}
+	k.wantSeries()
+}
+
+// wantSeries fails unless the series of costs, and those of the user of volga,
+// hold each amount in the currency it is in.
+func (k *till) wantSeries() {
+	k.t.Helper()
+	in := month(time.March)
+	hours, err := k.db.CostHours(k.t.Context(), everyone, in, 100)
+	k.must(err)
+	real, billed := map[string]float64{}, map[string]float64{}
+	for _, h := range hours {
+		real[h.Currency] += h.Real
+		billed[h.Currency] += h.Billed
+	}
+	wantNear(k.t, "real", real, map[string]float64{"USD": 0.08, "RUB": 0})
+	wantNear(k.t, "billed", billed, map[string]float64{"USD": 0.08, "RUB": 14})
+	volga, err := k.db.FindTenant(k.t.Context(), everyone, "volga")
+	k.must(err)
+	user, err := k.db.FindUser(k.t.Context(), everyone, volga.ID, "ann")
+	k.must(err)
+	points, err := k.db.UserSeries(k.t.Context(), everyone, postgres.UserFilter{
+		Tenant: volga.ID, User: user.ID, Interval: in, Step: time.Hour,
+	})
+	k.must(err)
+	billed = map[string]float64{}
+	for _, p := range points {
+		billed[string(p.Currency)] += p.Billed
+	}
+	wantNear(k.t, "billed to the user", billed, map[string]float64{"USD": 0, "RUB": 14})
+}
+
+func wantNear(t testing.TB, what string, got, want map[string]float64) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
 

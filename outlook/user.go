@@ -27,8 +27,8 @@ type userSeries struct {
 	warnings []string
 }
 
-// newUserSeries arranges entries as series. Money is that of the latest entry's
-// currency: amounts of several do not add up.
+// newUserSeries arranges entries as series. Money is that of the currency in
+// which something was billed last: amounts of several do not add up.
 func newUserSeries(from time.Time, step time.Duration, points []postgres.UserPoint) userSeries {
 	u := userSeries{
 		from: from, step: step,
@@ -39,6 +39,12 @@ func newUserSeries(from time.Time, step time.Duration, points []postgres.UserPoi
 	}
 	u.length = int(from.Sub(points[0].Start) / step)
 	u.currency = points[len(points)-1].Currency
+	for _, p := range slices.Backward(points) {
+		if p.Billed != 0 {
+			u.currency = p.Currency
+			break
+		}
+	}
 	u.billed = make([]float64, u.length)
 	foreign := false
 	for _, p := range points {

@@ -49,8 +49,8 @@ type UserFilter struct {
 	Step     time.Duration  // of the series, counted from 1970
 }
 
-// UserPoint is what a user used of a meter in one step and is billed for it, as
-// floats: it is looked at, not billed.
+// UserPoint is what a user used of a meter in one step and is billed for it, in
+// the currency it is billed in, as floats: it is looked at, not billed.
 type UserPoint struct {
 	Start    time.Time
 	Meter    invoq.Meter
@@ -62,20 +62,21 @@ type UserPoint struct {
 }
 
 // UserSeries returns the steps in which the user used something, by time, meter
-// and currency. It reads the entries of the tenant in the interval.
+// and currency. What bills ask for beside usage is none. It reads the entries of
+// the tenant in the interval.
 func (db *DB) UserSeries(ctx context.Context, s invoq.Scope, f UserFilter) ([]UserPoint, error) {
 	var all []UserPoint
 	err := db.in(ctx, s, func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `
 			SELECT date_bin(make_interval(secs => @step), event_time, timestamptz '1970-01-01 00:00:00Z'),
-				meter, currency, sum(quantity)::float8, coalesce(sum(billed_cost), 0)::float8,
+				meter, coalesce(nullif(billed_currency, ''), currency), sum(quantity)::float8, coalesce(sum(billed_cost), 0)::float8,
 				count(*) FILTER (WHERE billed_cost IS NULL)
 			FROM ledger_entries
 			WHERE tenant_id = @tenant::uuid AND user_id = @user::uuid
-				AND event_time >= @start AND event_time < @end
+				AND event_time >= @start AND event_time < @end AND meter <> @true_up
 			GROUP BY 1, 2, 3
 			ORDER BY 1, 2, 3`, pgx.NamedArgs{
-			"tenant": string(f.Tenant), "user": string(f.User), "step": f.Step.Seconds(),
+			"true_up": invoq.TrueUp, "tenant": string(f.Tenant), "user": string(f.User), "step": f.Step.Seconds(),
 			"start": f.Interval.Start, "end": f.Interval.End,
 		})
 		var err error

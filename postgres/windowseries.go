@@ -94,7 +94,8 @@ func (db *DB) WindowsOf(
 	return n <= limit, wrap(err, "read windows of %d revisions", len(of))
 }
 
-// CostHour is what entries of the book with the same names cost in an hour.
+// CostHour is what entries of the book with the same names cost in an hour, in
+// one currency: what is billed in another one than the cost is a row of its own.
 type CostHour struct {
 	Hour                         time.Time
 	Tenant                       invoq.TenantName
@@ -114,10 +115,17 @@ func (db *DB) CostHours(
 	err := db.in(ctx, s, func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `
 			SELECT date_bin('1 hour', e.event_time, 'epoch') AS hour, t.name, e.namespace, e.service,
-				e.revision, e.meter, e.currency, coalesce(sum(e.real_cost), 0)::float8,
-				coalesce(sum(e.billed_cost), 0)::float8
+				e.revision, e.meter, x.currency, coalesce(sum(x.real_cost), 0)::float8,
+				coalesce(sum(x.billed_cost), 0)::float8
 			FROM ledger_entries e
 			JOIN tenants t ON t.id = e.tenant_id
+			CROSS JOIN LATERAL (
+				SELECT e.currency, e.real_cost, CASE e.billed_currency WHEN '' THEN e.billed_cost END AS billed_cost
+				WHERE e.billed_currency = '' OR e.real_cost IS NOT NULL
+				UNION ALL
+				SELECT e.billed_currency, NULL, e.billed_cost
+				WHERE e.billed_currency <> ''
+			) AS x
 			WHERE e.event_time >= @start AND e.event_time < @end
 				AND (e.real_cost IS NOT NULL OR e.billed_cost IS NOT NULL)
 			GROUP BY 1, 2, 3, 4, 5, 6, 7
