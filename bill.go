@@ -40,6 +40,9 @@ type Bill struct {
 	// Pinned is the rest of what the bill was computed from: with the parts, all
 	// there is to know to compute it again.
 	Pinned
+	// OfWindows says that the bill was made of windows, as all were before there
+	// was a book to make them of. It has no head.
+	OfWindows bool `json:"of_windows,omitempty"`
 	// SHA256 is that of the bill's canonical bytes, in hexadecimal: what it says,
 	// without its status, number and times (package billing writes them).
 	SHA256    string    `json:"sha256,omitempty"`

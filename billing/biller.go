@@ -16,9 +16,6 @@ type Database interface {
 	Plans
 	FindTenant(ctx context.Context, s invoq.Scope, idOrName string) (invoq.Tenant, error)
 	workshopDatabase
-	// SumSpans returns the usage of each span as it was counted, in their order: the
-	// book has it once the hour is posted.
-	SumSpans(ctx context.Context, s invoq.Scope, spans []postgres.Span) ([][]invoq.Usage, error)
 	SumUsageByDay(
 		ctx context.Context, s invoq.Scope, f postgres.UsageFilter, zone *time.Location,
 	) ([]postgres.DayUsage, error)
@@ -125,6 +122,9 @@ type workshopDatabase interface {
 	SumBook(
 		ctx context.Context, s invoq.Scope, spans []postgres.Span, size int64,
 	) (postgres.BookSums, error)
+	// SumSpans returns the usage of each span as it was counted, in their order: the
+	// book has it once the hour is posted.
+	SumSpans(ctx context.Context, s invoq.Scope, spans []postgres.Span) ([][]invoq.Usage, error)
 	// ServiceTags returns the tags of the tenants' services that have any.
 	ServiceTags(
 		ctx context.Context, s invoq.Scope, tenants []invoq.TenantID,
@@ -174,6 +174,9 @@ func (w *workshop) make(ctx context.Context, orders []order) ([]made, error) {
 		return nil, err
 	}
 	if err := w.readTags(ctx, all); err != nil {
+		return nil, err
+	}
+	if err := w.readWindows(ctx, all); err != nil {
 		return nil, err
 	}
 	book, err := w.db.SumBook(ctx, w.scope, spansOf(all), w.size)
@@ -267,8 +270,8 @@ func (x *bench) asksForTags() bool {
 		slices.ContainsFunc(x.past, func(p *issued) bool { return p.right != nil && p.right.asksForTags() })
 }
 
-// spansOf returns all spans of usage that the orders need, in the order in which
-// finish takes them.
+// spansOf returns all spans of the book that the orders need, in the order in
+// which finish takes them.
 func spansOf(all []bench) []postgres.Span {
 	var spans []postgres.Span
 	for i := range all {
@@ -277,7 +280,7 @@ func spansOf(all []bench) []postgres.Span {
 		}
 		spans = append(spans, all[i].account.spans...)
 		for _, p := range all[i].past {
-			if p.right != nil {
+			if p.right != nil && !p.bill.OfWindows {
 				spans = append(spans, p.right.spans...)
 			}
 		}
@@ -296,7 +299,10 @@ func (x *bench) finish(book *postgres.BookSums) (Calculation, error) {
 	used := take(x.account)
 	then := make([][][]postgres.BookUsage, len(x.past))
 	for i, p := range x.past {
-		if p.right != nil {
+		switch {
+		case p.bill.OfWindows:
+			then[i] = p.windows
+		case p.right != nil:
 			then[i] = take(p.right)
 		}
 	}

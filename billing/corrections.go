@@ -22,7 +22,9 @@ type issued struct {
 	said []invoq.BillLine
 	// right prices it as it should be; nil where it is void and owes nothing.
 	right *account
-	err   error // why it cannot be known what is right
+	// windows are what a bill was made of that was made of windows.
+	windows [][]postgres.BookUsage
+	err     error // why it cannot be known what is right
 }
 
 // pastOf sorts the history of tenants by what may have to be corrected on a bill

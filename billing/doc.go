@@ -7,7 +7,7 @@
 // beside a bill when something about it is not certain, and the life of a bill.
 // It does not own rates (package pricing) or counting (package tsdb/exact).
 //
-// The same windows, plan versions and period give the same bill to the last
+// The same entries, plan versions and period give the same bill to the last
 // digit, whenever it is computed, alone or in a run. Its canonical bytes are
 // JSON with the fields in a fixed order (Canonical); their SHA-256 stands on the
 // bill.

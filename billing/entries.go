@@ -114,6 +114,9 @@ func (a *account) pinned(book [][]postgres.BookUsage, t tags) invoq.Pinned {
 	seen := map[service]bool{}
 	for _, us := range book {
 		for i := range us {
+			if us[i].Meter == invoq.TrueUp {
+				continue // What other bills of the time ask for is not on this one.
+			}
 			p.Catalogue = max(p.Catalogue, us[i].Catalogue)
 			s := service{us[i].Namespace, us[i].Service}
 			if asks && !seen[s] {

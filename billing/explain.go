@@ -34,7 +34,8 @@ type LineUsage struct {
 	invoq.Interval
 	Namespace, Service, Revision string
 	Quantity                     invoq.Decimal
-	// Entries is how many there are, at positions from First to Last of the book.
+	// Entries is how many there are, at positions from First to Last of the book;
+	// 0 on a bill that was made of windows.
 	Entries, First, Last int64
 }
 
@@ -50,7 +51,7 @@ func (o *Office) Explain(ctx context.Context, s invoq.Scope, id invoq.BillID) (E
 		return Explained{}, err
 	}
 	spans := within(b.Period, cutAtDays(x.bench.account.spans))
-	book, err := o.db.SumBook(ctx, invoq.Only(b.TenantID), spans, b.Head.Size)
+	book, err := o.madeOf(ctx, b, spans, b.Head.Size)
 	if err != nil {
 		return Explained{}, err
 	}

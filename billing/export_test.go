@@ -7,6 +7,9 @@ import (
 	"invoq/ledger"
 )
 
+// Hash is the hash of a bill's canonical bytes.
+var Hash = hash
+
 // KeepMonths bounds the months that the rater keeps filled.
 func (r *Rater) KeepMonths(n int) { r.kept.most = n }
 

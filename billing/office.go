@@ -181,8 +181,8 @@ type Recomputed struct {
 func (r Recomputed) Agrees() bool { return r.Bill.SHA256 == r.Again.SHA256 }
 
 // Recompute computes a bill again from what it names: the entries up to its
-// head, the versions of plans, and tags. Lines that correct other bills are taken as they are,
-// since those bills were not yet corrected then.
+// head, the versions of plans, and tags. Lines that correct other bills are taken
+// as they are, since those bills were not yet corrected then.
 func (o *Office) Recompute(ctx context.Context, s invoq.Scope, id invoq.BillID) (Recomputed, error) {
 	b, err := o.db.FindBill(ctx, s, id)
 	if err != nil {
@@ -230,9 +230,17 @@ func (o *Office) open(ctx context.Context, b invoq.Bill, parts []invoq.BillPart)
 	if x.bench.account, err = newAccount(t, period, pinned); err != nil {
 		return nil, err
 	}
-	x.book, err = o.db.SumBook(ctx, invoq.Only(b.TenantID), x.bench.account.spans, b.Head.Size)
-	if err != nil {
+	if x.book, err = o.madeOf(ctx, b, x.bench.account.spans, b.Head.Size); err != nil {
 		return nil, err
+	}
+	if x.bench.tags = newTags(b.Tags); b.OfWindows {
+		// It pins no tags: those are meant that there are now.
+		w := workshop{db: o.db, scope: invoq.Only(b.TenantID)}
+		all := []bench{x.bench}
+		if err := w.readTags(ctx, all); err != nil {
+			return nil, err
+		}
+		x.bench.tags = all[0].tags
 	}
 	reratings, err := o.db.Reratings(ctx, invoq.Only(b.TenantID), b.ID)
 	if err != nil {
@@ -249,11 +257,14 @@ func (o *Office) open(ctx context.Context, b invoq.Bill, parts []invoq.BillPart)
 
 // again returns the bill computed anew.
 func (x *opened) again() (invoq.Bill, error) {
-	st, err := x.bench.account.price(x.book.Spans, newTags(x.bill.Tags))
+	st, err := x.bench.account.price(x.book.Spans, x.bench.tags)
 	if err != nil {
 		return invoq.Bill{}, err
 	}
 	st.pinned.Head = x.book.Head
+	if x.bill.OfWindows {
+		st.pinned = invoq.Pinned{}
+	}
 	b := x.bench.bill(st)
 	// The corrections on it are of other bills, as they were then.
 	for _, l := range x.bill.Lines {
@@ -297,7 +308,7 @@ func (x *opened) due(ctx context.Context) ([]invoq.BillLine, error) {
 	if err := w.readTags(ctx, all); err != nil {
 		return nil, err
 	}
-	book, err := o.db.SumBook(ctx, w.scope, past.right.spans, postgres.WholeBook)
+	book, err := o.madeOf(ctx, b, past.right.spans, postgres.WholeBook)
 	if err != nil {
 		return nil, err
 	}

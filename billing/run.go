@@ -40,8 +40,6 @@ type RunDatabase interface {
 	workshopDatabase
 	// PlanBook returns all plans and whom they are assigned to.
 	PlanBook(ctx context.Context, s invoq.Scope) (postgres.PlanBook, error)
-	// PostingState returns how far usage has come on its way into the book.
-	PostingState(ctx context.Context) (postgres.PostingState, error)
 	// SumMonths brings the stored sums of months up to the end of the book.
 	SumMonths(ctx context.Context) error
 	// UnfinishedBillRuns returns the ids of runs that go on, the oldest first.
@@ -235,13 +233,9 @@ func problemOf(err error) string {
 // finalize makes the run's drafts final, one batch after the other, so that
 // numbers follow the order of tenants however often the run was resumed.
 func (r *Runner) finalize(ctx context.Context, run postgres.BillRun) error {
-	state, err := r.db.PostingState(ctx)
-	if err != nil {
-		return err
-	}
 	for {
 		n, err := r.db.FinalizeBillRun(ctx, postgres.RunFinal{
-			Run: run.ID, Closed: state.Closed(r.cfg.Grace), At: r.now(), Limit: finalBatches * r.cfg.Batch,
+			Run: run.ID, Closed: run.Closed(r.cfg.Grace), At: r.now(), Limit: finalBatches * r.cfg.Batch,
 		})
 		if err != nil || n == 0 {
 			return err

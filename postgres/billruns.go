@@ -23,9 +23,12 @@ type BillRun struct {
 	Tenants int
 	// Size is that of the book up to which all bills of the run are computed: as
 	// it was when the run was asked for.
-	Size      int64
-	CreatedAt time.Time
-	CreatedBy string
+	Size int64
+	// Posted and Compared are how far usage was in that book, as in PostingState;
+	// zero for a run that another version of Invoq has begun.
+	Posted, Compared time.Time
+	CreatedAt        time.Time
+	CreatedBy        string
 	// FinishedAt is zero while the run goes on.
 	FinishedAt time.Time
 	// Drafted, Final, Kept and Parked count the tenants that are done: with a
@@ -44,6 +47,12 @@ type RunResult struct {
 	Problem string
 }
 
+// Closed returns up to where all usage is on the run's bills for good, given how
+// late samples may be. What was posted since is not in its book.
+func (r BillRun) Closed(lateness time.Duration) time.Time {
+	return PostingState{Posted: r.Posted, Compared: r.Compared}.Closed(lateness)
+}
+
 // ParkedTenant is a tenant whose bill a run has not made.
 type ParkedTenant struct {
 	TenantID invoq.TenantID
@@ -52,8 +61,8 @@ type ParkedTenant struct {
 }
 
 const runColumns = `
-	r.id::text, r.month, r.finalize, r.tenants, r.head_size, r.created_at, r.created_by, r.finished_at, n.drafted, n.final,
-	n.kept, n.parked`
+	r.id::text, r.month, r.finalize, r.tenants, r.head_size, r.posted, r.compared, r.created_at, r.created_by,
+	r.finished_at, n.drafted, n.final, n.kept, n.parked`
 
 // runCounts counts what is done of the run r.
 const runCounts = `
@@ -69,9 +78,10 @@ const runCounts = `
 // scanRun reads a row of runColumns.
 func scanRun(row pgx.CollectableRow) (BillRun, error) {
 	var r BillRun
-	var finished *time.Time
-	err := row.Scan(&r.ID, &r.Month, &r.Finalize, &r.Tenants, &r.Size, &r.CreatedAt, &r.CreatedBy, &finished,
-		&r.Drafted, &r.Final, &r.Kept, &r.Parked)
+	var finished, posted, compared *time.Time
+	err := row.Scan(&r.ID, &r.Month, &r.Finalize, &r.Tenants, &r.Size, &posted, &compared, &r.CreatedAt,
+		&r.CreatedBy, &finished, &r.Drafted, &r.Final, &r.Kept, &r.Parked)
+	r.Posted, r.Compared = orZero(posted), orZero(compared)
 	r.CreatedAt, r.FinishedAt = r.CreatedAt.UTC(), orZero(finished)
 	return r, err
 }
@@ -107,14 +117,23 @@ func (db *DB) CreateBillRun(
 
 // startRun stores a run, unless one of the month goes on: then there is no row.
 func startRun(ctx context.Context, tx pgx.Tx, r BillRun) (BillRun, error) {
+	// Before the size: the book has no less than what was noted of it.
+	var posted, compared *time.Time
+	err := tx.QueryRow(ctx, `
+		SELECT w.until, w.counted
+		FROM (VALUES (true)) AS one (only_one)
+		LEFT JOIN ledger_windows w USING (only_one)`).Scan(&posted, &compared)
+	if err != nil {
+		return BillRun{}, err
+	}
 	size, _, err := tail(ctx, tx)
 	if err != nil {
 		return BillRun{}, err
 	}
 	rows, _ := tx.Query(ctx, `
 		WITH r AS (
-			INSERT INTO bill_runs (id, month, finalize, tenants, head_size, created_by)
-			SELECT @id, @month, @finalize, count(*), @size, @by
+			INSERT INTO bill_runs (id, month, finalize, tenants, head_size, posted, compared, created_by)
+			SELECT @id, @month, @finalize, count(*), @size, @posted, @compared, @by
 			FROM tenants
 			ON CONFLICT (month) WHERE finished_at IS NULL DO NOTHING
 			RETURNING *
@@ -122,6 +141,7 @@ func startRun(ctx context.Context, tx pgx.Tx, r BillRun) (BillRun, error) {
 		SELECT `+runColumns+`
 		FROM r`+runCounts, pgx.NamedArgs{
 		"id": newID(), "month": r.Month, "finalize": r.Finalize, "size": size, "by": r.CreatedBy,
+		"posted": posted, "compared": compared,
 	})
 	return pgx.CollectExactlyOneRow(rows, scanRun)
 }

@@ -14,7 +14,7 @@ import (
 const billColumns = `
 	id::text, coalesce(number, ''), tenant_id::text, period_start, period_end, timezone, currency,
 	plan_id::text, plan_version, parts, status, total_amount, line_items, warnings, head_size, head_root,
-	catalogue, tags, sha256, created_at, finalized_at, paid_at, payment, voided_at, void_reason`
+	catalogue, tags, of_windows, sha256, created_at, finalized_at, paid_at, payment, voided_at, void_reason`
 
 // scanBill reads a row of billColumns. Lines are JSON whose decimals are strings,
 // so that no digit is lost on the way.
@@ -24,7 +24,7 @@ func scanBill(row pgx.CollectableRow) (invoq.Bill, error) {
 	var finalized, paid, voided *time.Time
 	err := row.Scan(&b.ID, &b.Number, &b.TenantID, &b.Period.Start, &b.Period.End, &b.Timezone, &b.Currency,
 		&b.PlanID, &b.PlanVersion, &parts, &b.Status, &b.Total, &lines, &warnings, &b.Head.Size, &b.Head.Root,
-		&b.Catalogue, &tags, &b.SHA256, &b.CreatedAt, &finalized, &paid, &b.Payment, &voided, &b.VoidReason)
+		&b.Catalogue, &tags, &b.OfWindows, &b.SHA256, &b.CreatedAt, &finalized, &paid, &b.Payment, &voided, &b.VoidReason)
 	if err != nil {
 		return b, err
 	}
@@ -114,7 +114,7 @@ func putDrafts(ctx context.Context, tx pgx.Tx, bills []invoq.Bill) (map[invoq.Te
 			plan_version = excluded.plan_version, total_amount = excluded.total_amount,
 			line_items = excluded.line_items, parts = excluded.parts, warnings = excluded.warnings,
 			head_size = excluded.head_size, head_root = excluded.head_root,
-			catalogue = excluded.catalogue, tags = excluded.tags,
+			catalogue = excluded.catalogue, tags = excluded.tags, of_windows = false,
 			sha256 = excluded.sha256, corrects = excluded.corrects
 		WHERE b.status = 'draft'
 		RETURNING id::text, tenant_id::text`, args)
