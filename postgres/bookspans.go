@@ -49,10 +49,10 @@ type BookSums struct {
 // WholeBook stands for the size that the book has.
 const WholeBook = int64(-1)
 
-// SumBook sums the entries of each span by the time of their usage, of those
-// at positions before size, which is one that
-// the book has had, or WholeBook. It is one head for all spans. Whole
-// months are read from stored sums wherever these say exactly the same.
+// SumBook sums the entries of each span by the time of their usage, of those at
+// positions before size, which is one that the book has had, or WholeBook. It is
+// one head for all spans. Whole months are read from stored sums wherever these
+// say exactly the same.
 func (db *DB) SumBook(
 	ctx context.Context, s invoq.Scope, spans []Span, size int64,
 ) (BookSums, error) {

@@ -39,9 +39,10 @@ func serviceSources(
 	return v, settled[f], err
 }
 
-// ChangeSource stores, in the scope of everyone, the change that decide makes of a service's sources,
-// which nobody else can change meanwhile, and returns them with it. It is
-// KindUnavailable when another service's source is changed at the same moment.
+// ChangeSource stores, in the scope of everyone, the change that decide makes of
+// a service's sources, which nobody else can change meanwhile, and returns them
+// with it. It is KindUnavailable when another service's source is changed at the
+// same moment.
 func (db *DB) ChangeSource(
 	ctx context.Context, s invoq.Scope, id invoq.ServiceID,
 	decide func(ledger.Sources) (ledger.SourceChange, error),

@@ -170,7 +170,8 @@ func (w Windows) settleSources(ctx context.Context, tx pgx.Tx) error {
 }
 
 // replace makes the stored five-minute windows of the interval that are counted
-// from metrics equal to the staged ones. Rows that are equal already are not touched.
+// from metrics equal to the staged ones. Rows that are equal already are not
+// touched.
 func (w Windows) replace(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `
 		CREATE TEMPORARY TABLE counted_windows ON COMMIT DROP AS
