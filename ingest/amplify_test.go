@@ -67,7 +67,7 @@ func TestSplitLabelsCostNoMoreThanTheirLength(t *testing.T) {
 			t.Errorf("%s: %d bytes allocated for a body of %d, at most %d", name, got, len(body), most)
 		}
 		var sb labels.ScratchBuilder
-		raw := b.Series[0].Labels
+		raw := b.Spell(&b.Series[0])
 		if len(b.Exemplars) > 0 {
 			raw = b.Exemplars[0].Labels
 		}

@@ -52,8 +52,11 @@ type Exemplar struct {
 type Series struct {
 	// Labels are the label pairs as protobuf fields of remote write 1.0: the
 	// same sender writes the same series as the same bytes, so they serve as
-	// the key of a cache. ParseLabels reads them.
+	// the key of a cache. ParseLabels reads them. They are nil where labels came
+	// as references and Batch.Spell was not called yet.
 	Labels []byte
+	// FirstLabel and EndLabel delimit what Batch.Numbers returns.
+	FirstLabel, EndLabel int32
 	// First and End delimit the series' samples in Batch.Samples.
 	First, End int32
 	// FirstHistogram and EndHistogram delimit those in Batch.Histograms.
@@ -88,9 +91,8 @@ type Batch struct {
 	spelled      []byte
 	spelledBytes int
 	symbols      []symbol
-	// pairs remembers, by the symbol of its value, where a label was spelled last.
-	pairs []pair
-	refs  []uint32
+	refs         []uint32
+	labels       numbering
 	// elements counts the spans and buckets of all histograms.
 	elements int
 }
@@ -106,12 +108,14 @@ func (b *Batch) reset() {
 	b.Descriptions = b.Descriptions[:0]
 	b.Skipped = Rejections{}
 	b.spelled, b.symbols, b.refs = b.spelled[:0], b.symbols[:0], b.refs[:0]
+	b.labels.reset()
 	b.elements, b.spelledBytes = 0, 0
 }
 
 // begin returns a series that begins where the batch ends.
 func (b *Batch) begin() Series {
 	return Series{
+		FirstLabel:     int32(len(b.labels.numbers)),
 		First:          int32(len(b.Samples)),
 		FirstHistogram: int32(len(b.Histograms)),
 		FirstExemplar:  int32(len(b.Exemplars)),
@@ -120,6 +124,7 @@ func (b *Batch) begin() Series {
 
 // end appends the series, which owns all that was added since begin.
 func (b *Batch) end(s Series) {
+	s.EndLabel = int32(len(b.labels.numbers))
 	s.End = int32(len(b.Samples))
 	s.EndHistogram = int32(len(b.Histograms))
 	s.EndExemplar = int32(len(b.Exemplars))
@@ -131,6 +136,7 @@ func (b *Batch) drop(s Series, why Reason, example func() string) {
 	n := len(b.Samples) - int(s.First) + len(b.Histograms) - int(s.FirstHistogram) +
 		len(b.Exemplars) - int(s.FirstExemplar)
 	b.Skipped.Add(why, max(n, 1), example)
+	b.labels.numbers = b.labels.numbers[:s.FirstLabel]
 	b.Samples = b.Samples[:s.First]
 	b.Histograms = b.Histograms[:s.FirstHistogram]
 	b.Exemplars = b.Exemplars[:s.FirstExemplar]

@@ -90,7 +90,6 @@ func (b *Batch) spell(ls labels.Labels) []byte {
 func (b *Batch) room(need int) []byte {
 	if cap(b.spelled)-len(b.spelled) < need {
 		b.spelled = make([]byte, 0, max(2*cap(b.spelled), need, spellingBytes))
-		clear(b.pairs) // They stand in what was left behind.
 	}
 	return b.spelled[len(b.spelled):len(b.spelled):cap(b.spelled)]
 }

@@ -91,9 +91,20 @@ func nextLabel(raw []byte, i int) (tag uint64, from, to int) {
 	return tag, from, to
 }
 
-// CutLabel returns the first label of raw, which ParseLabels has read, as the
-// field that it is on the wire, and what follows it.
+// CutLabel returns the first label of raw as the field that it is on the wire,
+// and what follows it; of what is no label, all. Raw is not empty.
 func CutLabel(raw []byte) (label, rest []byte) {
+	// Fast path: a tag and a length of one byte each.
+	if len(raw) > 1 && raw[0]|raw[1] < 0x80 {
+		if to := 2 + int(raw[1]); to <= len(raw) {
+			return raw[:to], raw[to:]
+		}
+	}
+	return cutLabel(raw)
+}
+
+// cutLabel is CutLabel for every label.
+func cutLabel(raw []byte) (label, rest []byte) {
 	_, _, to := nextLabel(raw, 0)
 	if to < 0 {
 		return raw, nil
@@ -164,6 +175,3 @@ func describe(raw []byte) string {
 	sb.WriteByte('}')
 	return sb.String()
 }
-
-// Describe returns the series' labels in a form fit for an error message.
-func (s Series) Describe() string { return describe(s.Labels) }

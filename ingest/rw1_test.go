@@ -18,7 +18,7 @@ func show(t testing.TB, b *Batch) []string {
 	var lines []string
 	for _, s := range b.Series {
 		var line strings.Builder
-		line.WriteString(s.Describe())
+		line.WriteString(b.Describe(&s))
 		for _, sample := range b.Samples[s.First:s.End] {
 			line.WriteString(" ")
 			line.WriteString(formatSample(sample))
@@ -206,7 +206,7 @@ func FuzzDecodeV1(f *testing.F) {
 		for _, s := range ours.Series {
 			// Whatever it holds, it is read without a panic.
 			_, _ = ParseLabels(s.Labels, DefaultLimits(), &builder)
-			_ = s.Describe()
+			_ = describe(s.Labels)
 		}
 		if theirErr != nil || ourErr != nil {
 			return

@@ -13,13 +13,6 @@ import (
 // body[at:], its text at body[text:to].
 type symbol struct{ at, text, to int32 }
 
-// pair is where a label stands in Batch.spelled: the one of the name, which is a
-// symbol's number. There is none before to is set.
-type pair struct {
-	name     uint32
-	from, to int32
-}
-
 // errNoRoom says that spelled labels need more memory than was reserved.
 var errNoRoom = errors.New("labels need more room once they are spelled out")
 
@@ -46,16 +39,16 @@ const (
 //	             repeated Histogram histograms = 3; repeated Exemplar exemplars = 4;
 //	             Metadata metadata = 5 }
 //
-// Symbols are not copied. A series' labels are spelled out into one buffer of
-// the batch, in the form that 1.0 has on the wire, so that a series is known by
-// the same key whichever protocol brings it. A label that stood there before is
-// copied from where it stands. Limits are checked as it goes.
+// Symbols are not copied. Each different label is spelled out once, in the form
+// that 1.0 has on the wire, so that a series is known by the same labels
+// whichever protocol brings it, and a series has their numbers. Limits are
+// checked as it goes.
 //
 // Source: prometheus/prompb/io/prometheus/write/v2/types.proto.
 type decoderV2 struct {
 	body []byte
 	lim  Limits
-	// room is how many bytes spelled labels may still take.
+	// room is how many bytes labels may still take when all are spelled out.
 	room int
 	out  *Batch
 }
@@ -68,7 +61,8 @@ func decodeV2(body []byte, lim Limits, room int, out *Batch) error {
 	if err := d.each(symbolsV2, d.symbol); err != nil {
 		return err
 	}
-	out.pairs = append(out.pairs[:0], make([]pair, len(out.symbols))...)
+	out.labels.reset()
+	out.labels.pairs = append(out.labels.pairs, make([]pair, len(out.symbols))...)
 	return d.each(timeseriesV2, d.series)
 }
 
@@ -144,10 +138,9 @@ func (d *decoderV2) series(_, from, to int) error {
 	return d.finish(s)
 }
 
-// finish spells the series' labels and adds it to the batch.
+// finish numbers the series' labels and adds it to the batch.
 func (d *decoderV2) finish(s Series) error {
-	var err error
-	if s.Labels, err = d.spell(d.out.refs); err != nil {
+	if err := d.number(d.out.refs); err != nil {
 		return d.drop(s, err)
 	}
 	d.out.end(s)
@@ -202,56 +195,52 @@ func (d *decoderV2) readRefs(tag uint64, b []byte, from, to, base int) error {
 	return nil
 }
 
-// spell writes labels, given as references to names and values in turn, as
-// fields of a TimeSeries message of 1.0. A reference to nothing is a
-// *LabelError; errNoRoom means that the request's room is used up.
-func (d *decoderV2) spell(refs []uint32) ([]byte, error) {
-	need, err := d.measure(refs)
-	if err != nil {
-		return nil, err
+// number appends the numbers of labels, which are given as references to names
+// and values in turn. A reference to nothing is a *LabelError; errNoRoom means
+// that the request's room is used up.
+func (d *decoderV2) number(refs []uint32) error {
+	if len(refs)%2 != 0 {
+		return &LabelError{InvalidLabel, "odd number of label references"}
+	}
+	labels, need := &d.out.labels, 0
+	for i := 0; i+1 < len(refs); i += 2 {
+		name, value := refs[i], refs[i+1]
+		if int(value) >= len(labels.pairs) || labels.pairs[value].name != name ||
+			labels.pairs[value].size == 0 {
+			if err := d.label(name, value); err != nil {
+				return err
+			}
+		}
+		p := &labels.pairs[value]
+		labels.numbers = append(labels.numbers, p.number)
+		need += int(p.size)
 	}
 	if d.room -= need; d.room < 0 {
-		return nil, errNoRoom
+		return errNoRoom
 	}
-	buf, base, n := d.out.room(need)[:need], len(d.out.spelled), 0
-	before := d.out.spelled[:base+need]
-	for i := 0; i < len(refs); i += 2 {
-		p, from := &d.out.pairs[refs[i+1]], n
-		if p.to > 0 && p.name == refs[i] {
-			n += copy(buf[n:], before[p.from:p.to])
-		} else {
-			n += d.label(buf[n:], refs[i], refs[i+1])
-		}
-		// The newest place is the one that is still in the processor's cache.
-		*p = pair{refs[i], int32(base + from), int32(base + n)}
-	}
-	return d.out.spelt(buf[:n]), nil
+	return nil
 }
 
-// label writes one label and returns how many bytes that takes.
-func (d *decoderV2) label(buf []byte, nameRef, valueRef uint32) int {
-	name, value := d.out.symbols[nameRef], d.out.symbols[valueRef]
-	buf[0] = 1<<3 | wireBytes
-	n := 1 + binary.PutUvarint(buf[1:], uint64(name.fieldSize()+value.fieldSize()))
-	n += d.field(buf[n:], 1, name)
-	return n + d.field(buf[n:], 2, value)
-}
-
-// measure returns how many bytes the labels take at most once they are spelled.
-func (d *decoderV2) measure(refs []uint32) (int, error) {
-	if len(refs)%2 != 0 {
-		return 0, &LabelError{InvalidLabel, "odd number of label references"}
-	}
-	most, need := uint32(len(d.out.symbols)), 0
-	for i, ref := range refs {
-		if ref >= most {
-			return 0, &LabelError{InvalidLabel, fmt.Sprintf("reference to symbol %d of %d", ref, most)}
-		}
-		if need += d.out.symbols[ref].fieldSize(); i%2 == 0 {
-			need += 1 + binary.MaxVarintLen32
+// label spells a label and numbers it.
+func (d *decoderV2) label(name, value uint32) error {
+	for _, ref := range [...]uint32{name, value} {
+		if int(ref) >= len(d.out.symbols) {
+			return &LabelError{
+				InvalidLabel, fmt.Sprintf("reference to symbol %d of %d", ref, len(d.out.symbols)),
+			}
 		}
 	}
-	return need, nil
+	n, v, labels := d.out.symbols[name], d.out.symbols[value], &d.out.labels
+	size := n.fieldSize() + v.fieldSize()
+	if d.room -= 1 + binary.MaxVarintLen32 + size; d.room < 0 {
+		return errNoRoom
+	}
+	before := len(labels.text)
+	labels.text = binary.AppendUvarint(append(labels.text, 1<<3|wireBytes), uint64(size))
+	labels.text = d.appendField(labels.text, 1, n)
+	labels.text = d.appendField(labels.text, 2, v)
+	labels.pairs[value] = pair{name, labels.added(), uint32(len(labels.text) - before)}
+	return nil
 }
 
 // fieldSize returns how many bytes the symbol takes as a string field; an empty
@@ -263,14 +252,12 @@ func (s symbol) fieldSize() int {
 	return 1 + int(s.to-s.at)
 }
 
-// field writes the symbol as a string field, its length as it stands, and
-// returns how many bytes that takes.
-func (d *decoderV2) field(buf []byte, number byte, s symbol) int {
+// appendField appends the symbol as a string field, its length as it stands.
+func (d *decoderV2) appendField(b []byte, number byte, s symbol) []byte {
 	if s.text == s.to {
-		return 0
+		return b
 	}
-	buf[0] = number<<3 | wireBytes
-	return 1 + copy(buf[1:], d.body[s.at:s.to])
+	return append(append(b, number<<3|wireBytes), d.body[s.at:s.to]...)
 }
 
 // exemplar reads an Exemplar message. Its references are put behind those of its
@@ -287,13 +274,19 @@ func (d *decoderV2) exemplar(b []byte) error {
 	if err != nil || len(refs) == 0 {
 		return err
 	}
-	last := len(d.out.Exemplars) - 1
+	last, first := len(d.out.Exemplars)-1, len(d.out.labels.numbers)
+	err = d.number(refs)
+	numbers := d.out.labels.numbers[first:]
+	d.out.labels.numbers = d.out.labels.numbers[:first]
 	var bad *LabelError
-	if d.out.Exemplars[last].Labels, err = d.spell(refs); errors.As(err, &bad) {
+	if errors.As(err, &bad) {
 		// No sample is worth less for it.
 		d.out.Exemplars = d.out.Exemplars[:last]
 		d.out.Skipped.Add(BadExemplar, 1, func() string { return bad.Detail })
 		return nil
+	}
+	if err == nil {
+		d.out.Exemplars[last].Labels = d.out.join(numbers)
 	}
 	return err
 }

@@ -94,7 +94,7 @@ func TestDecodeV2SpellsLabelsAsV1Has(t *testing.T) {
 	if err := decodeV1(request(t, promRequest(ls)), DefaultLimits(), &v1); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(v1.Series[0].Labels, v2.Series[0].Labels); diff != "" {
+	if diff := cmp.Diff(v1.Series[0].Labels, v2.Spell(&v2.Series[0])); diff != "" {
 		t.Error("labels (-1.0 +2.0):\n" + diff)
 	}
 }
@@ -133,8 +133,8 @@ func TestDecodeV2CopiesOnlyTheLabelsThatAreTheSame(t *testing.T) {
 			}
 			want = append(appendLength(append(want, 1<<3|wireBytes), len(field)), field...)
 		}
-		if !bytes.Equal(b.Series[i].Labels, want) {
-			t.Fatalf("labels %v are spelled %q, want %q", s.LabelsRefs, b.Series[i].Labels, want)
+		if got := b.Spell(&b.Series[i]); !bytes.Equal(got, want) {
+			t.Fatalf("labels %v are spelled %q, want %q", s.LabelsRefs, got, want)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func TestDecodeV2DropsWhatItCannotRead(t *testing.T) {
 			return
 		}
 		last := len(b.Series) - 1
-		if b.Skipped.Count(want) != n || b.Skipped.Total() != n || b.Series[last].Describe() != `{"__name__": "up"}` ||
+		if b.Skipped.Count(want) != n || b.Skipped.Total() != n || b.Describe(&b.Series[last]) != `{"__name__": "up"}` ||
 			b.Series[last].End-b.Series[last].First != 1 {
 			t.Errorf("%s: skipped %v, kept %v", name, b.Skipped, show(t, &b))
 		}
@@ -213,10 +213,10 @@ func FuzzDecodeV2(f *testing.F) {
 		var ours Batch
 		ourErr := decodeV2(body, DefaultLimits(), 1<<20, &ours)
 		builder := labels.NewScratchBuilder(8)
-		for _, s := range ours.Series {
+		for i := range ours.Series {
 			// Whatever it holds, it is read without a panic.
-			_, _ = ParseLabels(s.Labels, DefaultLimits(), &builder)
-			_ = s.Describe()
+			_, _ = ParseLabels(ours.Spell(&ours.Series[i]), DefaultLimits(), &builder)
+			_ = ours.Describe(&ours.Series[i])
 		}
 		if theirErr != nil || ourErr != nil {
 			return
@@ -252,7 +252,7 @@ func readable(s writev2.TimeSeries, symbols []string) bool {
 func sameSeries(t *testing.T, b *Batch, s Series, want writev2.TimeSeries, symbols []string) {
 	t.Helper()
 	builder := labels.NewScratchBuilder(8)
-	raw := s.Labels
+	raw := b.Spell(&s)
 	for i := 0; i < len(want.LabelsRefs); i += 2 {
 		_, from, to := nextLabel(raw, 0)
 		name, value, ok := labelPair(raw[from:to])

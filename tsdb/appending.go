@@ -65,6 +65,7 @@ func (a *appending) shard(ctx context.Context, sh *shard, series []int32, hashes
 	}
 	a.ctx, a.sh = ctx, sh
 	a.begin()
+	defer sh.refs.end()
 	a.open()
 	for _, i := range series {
 		if err := a.series(&a.batch.Series[i], hashes[i]); err != nil {
@@ -83,7 +84,7 @@ func (a *appending) shard(ctx context.Context, sh *shard, series []int32, hashes
 // begin begins with the series of a shard.
 func (a *appending) begin() {
 	a.sh.batch++
-	a.sh.refs.begin()
+	a.sh.refs.begin(a.batch)
 	a.touched = a.touched[:0]
 }
 
@@ -129,7 +130,7 @@ func storageError(err error) error {
 // itself is an error; what is refused is counted.
 func (a *appending) series(s *ingest.Series, hash uint64) error {
 	ls := labels.EmptyLabels() // A known series is found by its reference.
-	e := a.sh.refs.find(hash, a.scope.Tenant, s.Labels)
+	e := a.sh.refs.find(hash, a.scope.Tenant, s)
 	known := e != nil
 	if !known {
 		var err error
@@ -142,7 +143,7 @@ func (a *appending) series(s *ingest.Series, hash uint64) error {
 		return err
 	}
 	if !known && e.ref != 0 {
-		a.sh.refs.add(hash, s.Labels, e)
+		a.sh.refs.add(hash, s, e)
 	}
 	return nil
 }
@@ -202,7 +203,7 @@ func (a *appending) admit(s *ingest.Series) (*seriesEntry, labels.Labels, error)
 
 // labels parses the series' labels and stamps its tenant on them.
 func (a *appending) labels(s *ingest.Series) (labels.Labels, invoq.TenantName, error) {
-	ls, err := ingest.ParseLabels(s.Labels, a.w.limits, &a.sh.b)
+	ls, err := ingest.ParseLabels(a.batch.Spell(s), a.w.limits, &a.sh.b)
 	if err != nil {
 		return labels.EmptyLabels(), "", err
 	}

@@ -100,7 +100,7 @@ func (a *appending) refuseExemplars(c *carrier, partial *storage.AppendPartialEr
 			why = ingest.LateExemplar
 		}
 		a.reject(why, c.entry.owner.tenant, ingest.Counts{Exemplars: 1}, func() string {
-			return fmt.Sprintf("%s: %v", c.series.Describe(), err)
+			return fmt.Sprintf("%s: %v", a.batch.Describe(c.series), err)
 		})
 	}
 }
@@ -108,6 +108,6 @@ func (a *appending) refuseExemplars(c *carrier, partial *storage.AppendPartialEr
 // orphans refuses exemplars whose sample was not stored, or that have none.
 func (a *appending) orphans(s *ingest.Series, tenant invoq.TenantName, n int) {
 	if n > 0 {
-		a.reject(ingest.BadExemplar, tenant, ingest.Counts{Exemplars: n}, s.Describe)
+		a.reject(ingest.BadExemplar, tenant, ingest.Counts{Exemplars: n}, func() string { return a.batch.Describe(s) })
 	}
 }

@@ -221,7 +221,7 @@ func (a *appending) refusal(e *seriesEntry, p point) (ingest.Reason, bool) {
 // refuse reports one point, and the exemplars that go with it.
 func (a *appending) refuse(why ingest.Reason, c *carrier, p point) {
 	a.reject(why, c.entry.owner.tenant, p.one(), func() string {
-		return fmt.Sprintf("%s at %d", c.series.Describe(), p.t)
+		return fmt.Sprintf("%s at %d", a.batch.Describe(c.series), p.t)
 	})
 	a.orphans(c.series, c.entry.owner.tenant, len(c.exemplars))
 }

@@ -7,7 +7,7 @@ import (
 	"invoq/ingest"
 )
 
-// refCache remembers the storage reference of each series by the bytes that
+// refCache remembers the storage reference of each series by the labels that
 // name it on the wire, so that a known series needs no parsing, sorting or
 // validation of labels. Hashes only find candidates; bytes decide. A cache is
 // guarded by its shard's lock.
@@ -18,6 +18,10 @@ type refCache struct {
 	entries map[uint64]*seriesEntry
 	fields  fieldTable
 	owners  map[owning]*owner
+	// batch is the request at work, and meaning says which field each label is
+	// that it numbers, plus one; 0 where that is not known yet.
+	batch   *ingest.Batch
+	meaning []uint32
 	// last is the entry found before, of the same request; nil at its beginning.
 	last *seriesEntry
 	// age counts sweeps; an entry that two sweeps have not seen used goes.
@@ -67,19 +71,26 @@ func newRefCache() *refCache {
 	}
 }
 
-// begin forgets what was found last: another request begins.
-func (c *refCache) begin() { c.last = nil }
+// begin begins with the series of another request.
+func (c *refCache) begin(b *ingest.Batch) {
+	c.batch, c.last = b, nil
+	c.meaning = resize(c.meaning, b.Numbered())
+	clear(c.meaning)
+}
 
-// find returns the entry of the series, or nil.
-func (c *refCache) find(hash uint64, scope invoq.TenantName, raw []byte) *seriesEntry {
+// end lets go of the request.
+func (c *refCache) end() { c.batch = nil }
+
+// find returns the entry of a series of the request, or nil.
+func (c *refCache) find(hash uint64, scope invoq.TenantName, s *ingest.Series) *seriesEntry {
 	// Fast path: the same series follows as the time before.
-	if c.last != nil && c.last.follower != nil && c.is(c.last.follower, scope, raw) {
+	if c.last != nil && c.last.follower != nil && c.is(c.last.follower, scope, s) {
 		c.last = c.last.follower
 		c.last.used = c.age
 		return c.last
 	}
 	for e := c.entries[hash]; e != nil; e = e.next {
-		if c.is(e, scope, raw) {
+		if c.is(e, scope, s) {
 			c.follow(e)
 			return e
 		}
@@ -88,8 +99,34 @@ func (c *refCache) find(hash uint64, scope invoq.TenantName, raw []byte) *series
 }
 
 // is reports whether the entry is of the series.
-func (c *refCache) is(e *seriesEntry, scope invoq.TenantName, raw []byte) bool {
-	return e.owner.scope == scope && c.fields.spells(e.key, raw)
+func (c *refCache) is(e *seriesEntry, scope invoq.TenantName, s *ingest.Series) bool {
+	if e.owner.scope != scope {
+		return false
+	}
+	if numbers := c.batch.Numbers(s); len(numbers) > 0 {
+		return c.means(numbers, e.key)
+	}
+	return c.fields.spells(e.key, s.Labels)
+}
+
+// means reports whether the labels that the request has by these numbers are
+// the fields of the key. Bytes are compared once a request for each label: two
+// fields never have the same.
+func (c *refCache) means(numbers, key []uint32) bool {
+	if len(numbers) != len(key) {
+		return false
+	}
+	for i, n := range numbers {
+		field := key[i]
+		if c.meaning[n] == field+1 {
+			continue
+		}
+		if c.meaning[n] != 0 || string(c.batch.Label(n)) != c.fields.fields[field] {
+			return false
+		}
+		c.meaning[n] = field + 1
+	}
+	return true
 }
 
 // follow notes that the entry came after the last.
@@ -101,12 +138,28 @@ func (c *refCache) follow(e *seriesEntry) {
 	e.used = c.age
 }
 
-// add stores the entry under the series' bytes, which are copied.
-func (c *refCache) add(hash uint64, raw []byte, e *seriesEntry) {
-	e.key = c.fields.key(raw)
+// add stores the entry under the series' labels, which are copied.
+func (c *refCache) add(hash uint64, s *ingest.Series, e *seriesEntry) {
+	if numbers := c.batch.Numbers(s); len(numbers) > 0 {
+		e.key = c.key(numbers)
+	} else {
+		e.key = c.fields.key(s.Labels)
+	}
 	e.next = c.entries[hash]
 	c.entries[hash] = e
 	c.follow(e)
+}
+
+// key returns the fields that the request's labels of these numbers are.
+func (c *refCache) key(numbers []uint32) []uint32 {
+	key := make([]uint32, len(numbers))
+	for i, n := range numbers {
+		if c.meaning[n] == 0 {
+			c.meaning[n] = c.fields.number(c.batch.Label(n)) + 1
+		}
+		key[i] = c.meaning[n] - 1
+	}
+	return key
 }
 
 // owner returns what series of a tenant have in common.
@@ -168,13 +221,18 @@ func (t *fieldTable) key(raw []byte) []uint32 {
 	for i := range key {
 		var field []byte
 		field, raw = ingest.CutLabel(raw)
-		number, known := t.numbers[string(field)]
-		if !known {
-			number = t.add(string(field))
-		}
-		key[i] = number
+		key[i] = t.number(field)
 	}
 	return key
+}
+
+// number returns the number of a field.
+func (t *fieldTable) number(field []byte) uint32 {
+	number, known := t.numbers[string(field)]
+	if !known {
+		number = t.add(string(field))
+	}
+	return number
 }
 
 // add numbers a new field.

@@ -2,24 +2,27 @@ package tsdb
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"invoq"
+	"invoq/ingest"
 	"invoq/ingest/ingesttest"
 )
 
 // TestRefCacheKnowsWhatItWasTold holds the cache against a plain map, with few
-// hashes, labels that share fields, and sweeps in between.
+// hashes, labels that share fields, series that come spelled and by number, and
+// sweeps in between.
 func TestRefCacheKnowsWhatItWasTold(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(t, func(rt *rapid.T) {
 		c := newRefCache()
 		known := map[string]*seriesEntry{}
 		scope := rapid.SampledFrom([]invoq.TenantName{"", "acme", "shop"})
-		labels := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "ab", ""}), 0, 3)
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			switch rapid.IntRange(0, 9).Draw(t, "step") {
+		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
+			switch rapid.IntRange(0, 5).Draw(rt, "step") {
 			case 0:
 				c.sweep()
 				c.sweep() // Nothing was used since the last but one.
@@ -30,34 +33,81 @@ func TestRefCacheKnowsWhatItWasTold(t *testing.T) {
 				for _, e := range known {
 					e.used = c.age
 				}
-			case 2:
-				c.begin()
 			default:
-				who := scope.Draw(t, "scope")
-				var pairs []string
-				for i, value := range labels.Draw(t, "labels") {
-					pairs = append(pairs, fmt.Sprint("l", i), value)
-				}
-				raw := ingesttest.AppendLabels(nil, pairs)
-				hash := uint64(len(raw) % 2)
-				got, want := c.find(hash, who, raw), known[string(who)+"/"+string(raw)]
-				if got != want {
-					t.Fatalf("find(%q, %q) = %p, want %p", who, raw, got, want)
-				}
-				if got == nil {
-					e := &seriesEntry{owner: c.owner(owning{who, who})}
-					c.add(hash, raw, e)
-					known[string(who)+"/"+string(raw)] = e
-				}
+				holdRequest(t, rt, c, known, scope.Draw(rt, "scope"))
 			}
 		}
 	})
 }
 
+// holdRequest gives the cache a request of some series, and holds what it finds
+// against what is known.
+func holdRequest(
+	t *testing.T, rt *rapid.T, c *refCache, known map[string]*seriesEntry, who invoq.TenantName,
+) {
+	labels := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "ab", ""}), 0, 3)
+	var series []ingesttest.Series
+	for range rapid.IntRange(1, 8).Draw(rt, "series") {
+		var pairs []string
+		for i, value := range labels.Draw(rt, "labels") {
+			pairs = append(pairs, fmt.Sprint("l", i), value)
+		}
+		series = append(series, ingesttest.Series{Labels: pairs})
+	}
+	b := ingesttest.Batch(series...)
+	if rapid.Bool().Draw(rt, "numbered") {
+		b = ingesttest.Batch2(t, series...)
+	}
+	c.begin(b)
+	defer c.end()
+	for i := range b.Series {
+		spelled := b.Series[i] // A copy, so that the cache is asked by number.
+		raw := string(b.Spell(&spelled))
+		hash := uint64(len(raw) % 2)
+		got, want := c.find(hash, who, &b.Series[i]), known[string(who)+"/"+raw]
+		if got != want {
+			rt.Fatalf("find(%q, %q) = %p, want %p", who, raw, got, want)
+		}
+		if got == nil {
+			e := &seriesEntry{owner: c.owner(owning{who, who})}
+			c.add(hash, &b.Series[i], e)
+			known[string(who)+"/"+raw] = e
+		}
+	}
+}
+
+// TestSeriesAreInTheSameShardByBothProtocols compares the hashes by which
+// series are spread over shards.
+func TestSeriesAreInTheSameShardByBothProtocols(t *testing.T) {
+	w := open(t, nil).Writer()
+	all := append(fleet(200), ingesttest.Series{Labels: []string{"__name__", strings.Repeat("long", 100)}})
+	var hashes [2][]uint64
+	for i, b := range []*ingest.Batch{ingesttest.Batch(all...), ingesttest.Batch2(t, all...)} {
+		var r routing
+		w.route(&r, b)
+		hashes[i] = r.hashes
+	}
+	if diff := cmp.Diff(hashes[0], hashes[1]); diff != "" {
+		t.Error("hashes (-1.0 +2.0):\n" + diff)
+	}
+	different := map[uint64]bool{}
+	for _, h := range hashes[0] {
+		different[h] = true
+	}
+	if len(different) != len(all) {
+		t.Errorf("%d hashes of %d series", len(different), len(all))
+	}
+}
+
 func TestRefCacheForgetsFieldsThatNobodyHas(t *testing.T) {
 	c := newRefCache()
+	begin := func(pairs ...string) *ingest.Series {
+		b := ingesttest.Batch(ingesttest.Series{Labels: pairs})
+		c.begin(b)
+		return &b.Series[0]
+	}
 	add := func(hash uint64, pairs ...string) {
-		c.add(hash, ingesttest.AppendLabels(nil, pairs), &seriesEntry{
+		c.add(hash, begin(pairs...), &seriesEntry{
 			owner: c.owner(owning{tenant: invoq.TenantName(pairs[1])}),
 		})
 	}
@@ -70,7 +120,7 @@ func TestRefCacheForgetsFieldsThatNobodyHas(t *testing.T) {
 		t.Errorf("%d entries, %d and %d fields, %d owners after the sweep, want 1, 2 and 2, 1",
 			len(c.entries), len(c.fields.fields), len(c.fields.numbers), len(c.owners))
 	}
-	if c.find(2, "", ingesttest.AppendLabels(nil, []string{"tenant", "shop", "pod", "new"})) == nil {
+	if c.find(2, "", begin("tenant", "shop", "pod", "new")) == nil {
 		t.Error("the series that was used is gone")
 	}
 }

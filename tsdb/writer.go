@@ -45,6 +45,7 @@ type shard struct {
 
 // routing is the scratch memory of one batch: which series go to which shard.
 type routing struct {
+	labels []uint64 // hashes of the labels that the batch numbers
 	hashes []uint64
 	order  []int32
 	starts []int32
@@ -121,8 +122,12 @@ func (w *Writer) route(r *routing, b *ingest.Batch) {
 	r.order = resize(r.order, n)
 	r.starts = resize(r.starts, len(w.shards)+1)
 	clear(r.starts)
+	r.labels = resize(r.labels, b.Numbered())
+	for n := range r.labels {
+		r.labels[n] = maphash.Bytes(w.seed, b.Label(uint32(n)))
+	}
 	for i := range b.Series {
-		h := maphash.Bytes(w.seed, b.Series[i].Labels)
+		h := w.hash(r, b, &b.Series[i])
 		r.hashes[i] = h
 		r.starts[(h&mask)+1]++
 	}
@@ -134,6 +139,23 @@ func (w *Writer) route(r *routing, b *ingest.Batch) {
 		r.order[next[h&mask]] = int32(i)
 		next[h&mask]++
 	}
+}
+
+// hash returns the series' hash, made of those of its labels: they are the same
+// whether they came spelled or by number.
+func (w *Writer) hash(r *routing, b *ingest.Batch, s *ingest.Series) (h uint64) {
+	const odd = 0x9e3779b97f4a7c15 // The order of labels makes a difference.
+	if numbers := b.Numbers(s); len(numbers) > 0 {
+		for _, n := range numbers {
+			h = h*odd + r.labels[n]
+		}
+		return h
+	}
+	for label, rest := []byte(nil), s.Labels; len(rest) > 0; {
+		label, rest = ingest.CutLabel(rest)
+		h = h*odd + maphash.Bytes(w.seed, label)
+	}
+	return h
 }
 
 // resize returns s with n elements, its memory used again where it suffices.
