@@ -16,6 +16,10 @@ type symbol struct{ at, text, to int32 }
 // errNoRoom says that spelled labels need more memory than was reserved.
 var errNoRoom = errors.New("labels need more room once they are spelled out")
 
+// numberedBytes is what a numbered label takes beside its text at most: its
+// bounds, its hash, and what each shard of the store knows about it.
+const numberedBytes = 32
+
 // spellingBytes is the least that is allocated for spelled labels.
 const spellingBytes = 64 << 10
 
@@ -232,7 +236,7 @@ func (d *decoderV2) label(name, value uint32) error {
 	}
 	n, v, labels := d.out.symbols[name], d.out.symbols[value], &d.out.labels
 	size := n.fieldSize() + v.fieldSize()
-	if d.room -= 1 + binary.MaxVarintLen32 + size; d.room < 0 {
+	if d.room -= numberedBytes + 1 + binary.MaxVarintLen32 + size; d.room < 0 {
 		return errNoRoom
 	}
 	before := len(labels.text)

@@ -104,8 +104,18 @@ func openAt(t testing.TB, change func(*Config)) *Store {
 	return s
 }
 
-// Whatever comes, in whatever order and however cut into requests, each sample
-// is stored or refused for a stored one that differs: the first wins.
+// eitherBatch returns the series as one of the protocols has them: their labels
+// spelled, or by number.
+func eitherBatch(t *testing.T, rt *rapid.T, series []ingesttest.Series) *ingest.Batch {
+	if rapid.Bool().Draw(rt, "numbered") {
+		return ingesttest.Batch2(t, series...)
+	}
+	return ingesttest.Batch(series...)
+}
+
+// Whatever comes, in whatever order, by whichever protocol and however cut into
+// requests, each sample is stored or refused for a stored one that differs: the
+// first wins.
 func TestWriterKeepsTheFirst(t *testing.T) {
 	s := open(t, nil)
 	n := 0
@@ -139,7 +149,7 @@ func TestWriterKeepsTheFirst(t *testing.T) {
 					}
 				}
 			}
-			rejected, err := s.Writer().Write(t.Context(), ingest.Scope{Tenant: "acme"}, ingesttest.Batch(series...))
+			rejected, err := s.Writer().Write(t.Context(), ingest.Scope{Tenant: "acme"}, eitherBatch(t, rt, series))
 			if err != nil {
 				rt.Fatal(err)
 			}

@@ -78,8 +78,17 @@ func (c *refCache) begin(b *ingest.Batch) {
 	clear(c.meaning)
 }
 
+// keptMeanings is for how many labels memory is kept from one request to the
+// next: what Prometheus sends has some hundreds.
+const keptMeanings = 1 << 14
+
 // end lets go of the request.
-func (c *refCache) end() { c.batch = nil }
+func (c *refCache) end() {
+	c.batch = nil
+	if cap(c.meaning) > keptMeanings {
+		c.meaning = nil
+	}
+}
 
 // find returns the entry of a series of the request, or nil.
 func (c *refCache) find(hash uint64, scope invoq.TenantName, s *ingest.Series) *seriesEntry {

@@ -54,10 +54,7 @@ func holdRequest(
 		}
 		series = append(series, ingesttest.Series{Labels: pairs})
 	}
-	b := ingesttest.Batch(series...)
-	if rapid.Bool().Draw(rt, "numbered") {
-		b = ingesttest.Batch2(t, series...)
-	}
+	b := eitherBatch(t, rt, series)
 	c.begin(b)
 	defer c.end()
 	for i := range b.Series {
