@@ -184,11 +184,16 @@ func (d *decoderV2) readRefs(tag uint64, b []byte, from, to, base int) error {
 	} else if tag&7 != wireVarint {
 		return nil
 	}
-	refs := d.out.refs
+	refs, b := d.out.refs, b[:to]
 	for from < to {
-		n, next := varint(b[:to], from)
-		if next < 0 {
-			return badProtoV2()
+		// Fast path: a reference of one byte, or of two.
+		n, next := uint64(b[from]), from+1
+		if n >= 0x80 {
+			if next < to && b[next] < 0x80 {
+				n, next = n&0x7f|uint64(b[next])<<7, next+1
+			} else if n, next = varint(b, from); next < 0 {
+				return badProtoV2()
+			}
 		}
 		if len(refs)-base == 2*d.lim.Labels {
 			return invoq.Errorf(invoq.KindTooLarge, "a series has more than %d labels", d.lim.Labels)
