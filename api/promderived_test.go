@@ -75,6 +75,45 @@ func TestUsageSeriesStayApart(t *testing.T) {
 	}
 }
 
+// What something cost the owner is in no answer to a tenant.
+func TestRealCostIsTheOwners(t *testing.T) {
+	r := serve(t)
+	if a := r.json(r.owner, "POST", "/api/v1/costs", unevenCosts); a.status != 201 {
+		t.Fatal(a)
+	}
+	_, keys := r.tenant("acme")
+	now := time.Now().UTC()
+	r.post(someEvents(40, now)...)
+	f := func(key, expr string, told bool) {
+		t.Helper()
+		at := invoq.Window1h.Floor(now).Add(time.Hour).Format(time.RFC3339)
+		form := url.Values{"query": {expr}, "match[]": {expr}, "time": {at}}.Encode()
+		a := r.ask(key, "GET", "/api/v1/query?"+form, nil)
+		if a.status != 200 || strings.Contains(a.body, `"metric"`) != told {
+			t.Errorf("query %s: %d %s\ntold should be %v", expr, a.status, a.body, told)
+		}
+		expr = strings.NewReplacer("sum_over_time(", "", "[31d])", "").Replace(expr)
+		for _, path := range []string{"series", "label/__name__/values"} {
+			form := url.Values{"match[]": {expr}}.Encode()
+			a := r.ask(key, "GET", "/api/v1/"+path+"?"+form, nil)
+			if a.status != 200 || strings.Contains(a.body, "_cost") != told {
+				t.Errorf("%s of %s: %d %s\ntold should be %v", path, expr, a.status, a.body, told)
+			}
+		}
+	}
+	const realCost, billed = `sum_over_time(invoq_ledger_real_cost[31d])`, `sum_over_time(invoq_ledger_billed_cost[31d])`
+	f(r.owner, realCost, true)
+	f(r.owner, billed, true)
+	f(keys[access.Tenant], billed, true)
+	f(keys[access.Tenant], realCost, false)
+	f(keys[access.Tenant], `sum_over_time({__name__=~"invoq_ledger_real.*"}[31d])`, false)
+	if a := r.ask(keys[access.Tenant], "GET", "/api/v1/label/__name__/values", nil); strings.Contains(a.body, "real") {
+		t.Errorf("names: %s", a.body)
+	}
+	// A tenant that there cannot be has no series.
+	f(r.owner, `{__name__="invoq_cost",tenant="\x00"}`, false)
+}
+
 // Nobody may send what looks like them.
 func TestReservedNamesAreRefused(t *testing.T) {
 	r := serve(t)

@@ -127,6 +127,9 @@ func (s *Series) ledgerSeries(ctx context.Context, q question, all []labels.Labe
 		return all, err
 	}
 	for _, name := range []string{ledgerRealName, ledgerBilledName} {
+		if !q.names(name) {
+			continue
+		}
 		of := postgres.RevisionSeries{Tenant: invoq.TenantName(q.tenant)}
 		if ls := seriesLabels(name, of, "", ""); q.matches(ls) {
 			all = append(all, ls)

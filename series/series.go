@@ -103,7 +103,9 @@ func (*Series) Labels() []string {
 
 // question is what is asked for, once it is known whose it is.
 type question struct {
-	scope    invoq.Scope
+	scope invoq.Scope
+	// costs is set when the answer may tell real costs.
+	costs    bool
 	tenant   string // empty for everybody
 	in       invoq.Interval
 	span     tsdb.TimeRange
@@ -116,7 +118,7 @@ func (s *Series) ask(
 ) (question, bool, error) {
 	// Nothing is later than the end of the current day, anywhere.
 	latest := s.now().Add(48 * time.Hour).UnixMilli()
-	q := question{scope: invoq.Everyone(), matchers: ms, tenant: string(tenant)}
+	q := question{scope: invoq.Everyone(), costs: tenant == "", matchers: ms, tenant: string(tenant)}
 	q.span = tsdb.TimeRange{Min: max(r.Min, 0), Max: min(r.Max, latest)}
 	if q.span.Min > q.span.Max {
 		return q, false, nil
@@ -130,6 +132,9 @@ func (s *Series) ask(
 	if q.tenant == "" {
 		return q, true, nil
 	}
+	if invoq.ValidateName("tenant", q.tenant) != nil {
+		return q, false, nil // Nobody is called that.
+	}
 	t, err := s.db.FindTenant(ctx, invoq.Everyone(), q.tenant)
 	if invoq.KindOf(err) == invoq.KindNotFound || err == nil && string(t.Name) != q.tenant {
 		return q, false, nil
@@ -138,8 +143,12 @@ func (s *Series) ask(
 	return q, true, err
 }
 
-// names reports whether the question is about series of that name.
+// names reports whether the question is about series of that name. What
+// something costs the owner is told to those alone who see everybody.
 func (q question) names(name string) bool {
+	if name == ledgerRealName && !q.costs {
+		return false
+	}
 	return !slices.ContainsFunc(q.matchers, func(m *labels.Matcher) bool {
 		return m.Name == labels.MetricName && !m.Matches(name)
 	})

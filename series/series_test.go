@@ -165,7 +165,7 @@ func TestLists(t *testing.T) {
 		}
 	}
 	f("__name__", []string{
-		"fn_requests_total", "invoq_cost", "invoq_ledger_billed_cost", "invoq_ledger_real_cost", "invoq_usage_cold_starts",
+		"fn_requests_total", "invoq_cost", "invoq_ledger_billed_cost", "invoq_usage_cold_starts",
 		"invoq_usage_cpu_seconds", "invoq_usage_duration_seconds", "invoq_usage_errors", "invoq_usage_gb_seconds",
 		"invoq_usage_invocations",
 	})

@@ -245,6 +245,7 @@ func queryError(err error) error {
 		canceled promql.ErrQueryCanceled
 		samples  promql.ErrTooManySamples
 		store    promql.ErrStorage
+		own      *invoq.Error
 	)
 	switch {
 	case errors.As(err, &timeout), errors.As(err, &canceled):
@@ -253,6 +254,9 @@ func queryError(err error) error {
 		return invoq.Errorf(invoq.KindUnprocessable, "the query reads too many samples: ask for less")
 	case errors.As(err, &store):
 		return fmt.Errorf("query storage: %w", err)
+	case errors.As(err, &own):
+		// What was read knows whose fault it is, and what of it may be told.
+		return fmt.Errorf("query: %w", err)
 	}
 	return invoq.Errorf(invoq.KindUnprocessable, "%v", err)
 }
