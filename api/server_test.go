@@ -43,18 +43,6 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"))
 }
 
-// migrated is a database with our schema.
-var migrated = pgtest.Template{
-	Name: "migrated",
-	Fill: func(ctx context.Context, url string) error {
-		db, err := postgres.Open(ctx, url, slog.New(slog.DiscardHandler))
-		if err == nil {
-			db.Close()
-		}
-		return err
-	},
-}
-
 // running is a server that answers on a loopback address until the test ends.
 type running struct {
 	t      testing.TB
@@ -70,7 +58,7 @@ type running struct {
 func serve(t testing.TB) *running {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	db, err := postgres.Open(t.Context(), pgtest.URL(t, migrated), log)
+	db, err := postgres.Open(t.Context(), pgtest.URL(t, pgtest.Migrated()), log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestServiceSourceOverHTTP(t *testing.T) {
 	f := func(key, method, body string, want int, says string) {
 		t.Helper()
 		got := r.json(key, method, path, body)
-		if got.status != want || !strings.Contains(string(got.body), says) {
+		if got.status != want || !strings.Contains(got.body, says) {
 			t.Errorf("%s %s: %d %s, want %d %q", method, body, got.status, got.body, want, says)
 		}
 	}

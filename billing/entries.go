@@ -3,6 +3,7 @@ package billing
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"invoq"
@@ -138,9 +139,7 @@ func (t tags) over(pinned []invoq.ServiceTags) tags {
 		return t
 	}
 	all := make(tags, len(t)+len(pinned))
-	for s, of := range t {
-		all[s] = of
-	}
+	maps.Copy(all, t)
 	for _, s := range pinned {
 		all[service{s.Namespace, s.Service}] = s.Tags
 	}

@@ -18,17 +18,6 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-var migrated = pgtest.Template{
-	Name: "migrated",
-	Fill: func(ctx context.Context, url string) error {
-		db, err := postgres.Open(ctx, url, slog.New(slog.DiscardHandler))
-		if err == nil {
-			db.Close()
-		}
-		return err
-	},
-}
-
 // shelf is a book with the database it is in and the folder of its heads.
 type shelf struct {
 	*ledger.Book
@@ -40,7 +29,7 @@ type shelf struct {
 
 func newShelf(t testing.TB) *shelf {
 	t.Helper()
-	return newShelfAt(t, pgtest.URL(t, migrated))
+	return newShelfAt(t, pgtest.URL(t, pgtest.Migrated()))
 }
 
 // newShelfAt makes the book in the database at the URL.

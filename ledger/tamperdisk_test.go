@@ -25,7 +25,7 @@ type onDisk struct {
 func newOnDisk(t *testing.T) *onDisk {
 	t.Helper()
 	pg := pgtest.Private(t)
-	if err := migrated.Fill(t.Context(), pg.URL()); err != nil {
+	if err := pgtest.Migrated().Fill(t.Context(), pg.URL()); err != nil {
 		t.Fatal(err)
 	}
 	d := &onDisk{shelf: newShelfAt(t, pg.URL()), pg: pg}

@@ -25,18 +25,6 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// migrated is a database with our schema.
-var migrated = pgtest.Template{
-	Name: "migrated",
-	Fill: func(ctx context.Context, url string) error {
-		db, err := postgres.Open(ctx, url, slog.New(slog.DiscardHandler))
-		if err == nil {
-			db.Close()
-		}
-		return err
-	},
-}
-
 // noon is when the tests begin.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -62,7 +50,7 @@ func newSite(t *testing.T) *site {
 	s.cfg.Lateness = lateness
 	s.cfg.Now = func() time.Time { return s.now }
 	var err error
-	s.db, err = postgres.Open(t.Context(), pgtest.URL(t, migrated), slog.New(slog.DiscardHandler))
+	s.db, err = postgres.Open(t.Context(), pgtest.URL(t, pgtest.Migrated()), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

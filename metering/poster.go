@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -168,7 +169,7 @@ func slotsOf(hour invoq.Interval, cuts map[invoq.TenantID][]time.Time) []postgre
 	}
 	for key, tenants := range groups {
 		start := hour.Start
-		for _, end := range append(at[key][:len(at[key]):len(at[key])], hour.End) {
+		for _, end := range append(slices.Clip(at[key]), hour.End) {
 			all = append(all, postgres.Slots{
 				Interval: invoq.Interval{Start: start, End: end}, Only: tenants,
 			})

@@ -32,7 +32,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	db, err := postgres.Open(t.Context(), pgtest.URL(t, migrated), log)
+	db, err := postgres.Open(t.Context(), pgtest.URL(t, pgtest.Migrated()), log)
 	if err != nil {
 		t.Fatal(err)
 	}

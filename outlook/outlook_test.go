@@ -1,7 +1,6 @@
 package outlook_test
 
 import (
-	"context"
 	"log/slog"
 	"math"
 	"testing"
@@ -17,18 +16,6 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// migrated is a database with our schema.
-var migrated = pgtest.Template{
-	Name: "migrated",
-	Fill: func(ctx context.Context, url string) error {
-		db, err := postgres.Open(ctx, url, slog.New(slog.DiscardHandler))
-		if err == nil {
-			db.Close()
-		}
-		return err
-	},
-}
-
 // now is where the counted usage of every test ends: a Thursday noon.
 var now = time.Date(2026, 3, 12, 12, 0, 0, 0, time.UTC)
 
@@ -42,7 +29,7 @@ type watch struct {
 
 func openWatch(t testing.TB, rates ...invoq.Rate) *watch {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), pgtest.URL(t, migrated), slog.New(slog.DiscardHandler))
+	db, err := postgres.Open(t.Context(), pgtest.URL(t, pgtest.Migrated()), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,10 @@ func scanBill(row pgx.CollectableRow) (invoq.Bill, error) {
 		name string
 		from []byte
 		to   any
-	}{{"lines", lines, &b.Lines}, {"parts", parts, &b.Parts}, {"warnings", warnings, &b.Warnings}, {"tags", tags, &b.Tags}} {
+	}{
+		{"lines", lines, &b.Lines}, {"parts", parts, &b.Parts},
+		{"warnings", warnings, &b.Warnings}, {"tags", tags, &b.Tags},
+	} {
 		if err := json.Unmarshal(part.from, part.to); err != nil {
 			return b, fmt.Errorf("read %s of bill %q: %w", part.name, b.ID, err)
 		}

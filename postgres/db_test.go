@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -16,21 +15,9 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// migrated is a database with our schema.
-var migrated = pgtest.Template{
-	Name: "migrated",
-	Fill: func(ctx context.Context, url string) error {
-		db, err := postgres.Open(ctx, url, slog.New(slog.DiscardHandler))
-		if err == nil {
-			db.Close()
-		}
-		return err
-	},
-}
-
 func open(t testing.TB) *postgres.DB {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), pgtest.URL(t, migrated), slog.New(slog.DiscardHandler))
+	db, err := postgres.Open(t.Context(), pgtest.URL(t, pgtest.Migrated()), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

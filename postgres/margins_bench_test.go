@@ -46,7 +46,7 @@ func BenchmarkMargins(b *testing.B) {
 // signed: they are there to be summed up.
 func bookOf(b *testing.B, n int) *postgres.DB {
 	b.Helper()
-	url := pgtest.URL(b, migrated)
+	url := pgtest.URL(b, pgtest.Migrated())
 	conn, err := pgx.Connect(b.Context(), url)
 	if err != nil {
 		b.Fatal(err)

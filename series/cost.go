@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"invoq"
@@ -117,7 +118,7 @@ func (s *Series) ledger(ctx context.Context, c *collected) error {
 // question names them, the book is not read through for a list: their names
 // stand for them.
 func (s *Series) ledgerSeries(ctx context.Context, q question, all []labels.Labels) ([]labels.Labels, error) {
-	named := slices.ContainsFunc(q.matchers, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
+	named := slices.ContainsFunc(q.matchers, func(m *labels.Matcher) bool { return m.Name == model.MetricNameLabel })
 	if named {
 		c := &collected{q: q, by: map[string]*tsdb.DerivedSeries{}}
 		err := s.ledger(ctx, c)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"invoq"
@@ -97,7 +98,7 @@ func (*Series) Families() map[string]ingest.Metadata { return families }
 // Labels are the names of their labels.
 func (*Series) Labels() []string {
 	return []string{
-		labels.MetricName, ingest.TenantLabel, namespaceLabel, serviceLabel, revisionLabel, meterLabel, currencyLabel,
+		model.MetricNameLabel, ingest.TenantLabel, namespaceLabel, serviceLabel, revisionLabel, meterLabel, currencyLabel,
 	}
 }
 
@@ -150,7 +151,7 @@ func (q question) names(name string) bool {
 		return false
 	}
 	return !slices.ContainsFunc(q.matchers, func(m *labels.Matcher) bool {
-		return m.Name == labels.MetricName && !m.Matches(name)
+		return m.Name == model.MetricNameLabel && !m.Matches(name)
 	})
 }
 
@@ -245,7 +246,7 @@ func tooMuch(what string, most int) error {
 func seriesLabels(name string, r postgres.RevisionSeries, meter, currency string) labels.Labels {
 	b := labels.NewScratchBuilder(7)
 	for _, l := range [][2]string{
-		{labels.MetricName, name}, {currencyLabel, currency}, {meterLabel, meter}, {namespaceLabel, r.Namespace},
+		{model.MetricNameLabel, name}, {currencyLabel, currency}, {meterLabel, meter}, {namespaceLabel, r.Namespace},
 		{revisionLabel, r.Revision}, {serviceLabel, r.Service}, {ingest.TenantLabel, string(r.Tenant)},
 	} {
 		if l[1] != "" {

@@ -1,7 +1,6 @@
 package series_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"math"
@@ -25,18 +24,6 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// migrated is a database with our schema.
-var migrated = pgtest.Template{
-	Name: "migrated",
-	Fill: func(ctx context.Context, url string) error {
-		db, err := postgres.Open(ctx, url, slog.New(slog.DiscardHandler))
-		if err == nil {
-			db.Close()
-		}
-		return err
-	},
-}
-
 // noon is the clock of these tests.
 var noon = time.Date(2026, 3, 3, 12, 2, 0, 0, time.UTC)
 
@@ -51,7 +38,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	db, err := postgres.Open(t.Context(), pgtest.URL(t, migrated), log)
+	db, err := postgres.Open(t.Context(), pgtest.URL(t, pgtest.Migrated()), log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
@@ -193,7 +194,7 @@ func union(a []string, b map[string]bool) []string {
 func mayMatch(d Derived, ms []*labels.Matcher) bool {
 	for _, m := range ms {
 		switch {
-		case m.Name == labels.MetricName:
+		case m.Name == model.MetricNameLabel:
 			matches := func(name string) bool { return m.Matches(name) }
 			if !slices.ContainsFunc(slices.Collect(maps.Keys(d.Families())), matches) {
 				return false

@@ -216,7 +216,7 @@ func (r *retries) write(all []ingesttest.Series) {
 	if err != nil {
 		r.t.Fatalf("step %d: %v", r.step, err)
 	}
-	told := int(rejected.Count(ingest.Duplicate))
+	told := rejected.Count(ingest.Duplicate)
 	if told != conflicts || rejected.Samples() != conflicts {
 		r.t.Fatalf("step %d: %d contradictions were sent, %d told: %v",
 			r.step, conflicts, told, rejected.Err(0))

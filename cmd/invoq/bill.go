@@ -187,8 +187,8 @@ type billRecomputeCmd struct {
 
 // Help says what the exit code means.
 func (c *billRecomputeCmd) Help() string {
-	return `Computes the bill from what it names: the entries of the book up to its head, and the versions of plans. The exit
-code is 0 when the bytes are the same, and 1 when they are not. The corrections that the next bill will have are
+	return `Computes the bill from what it names: the entries of the book up to its head, and the versions of plans. The
+exit code is 0 when the bytes are the same, and 1 when they are not. The corrections that the next bill will have are
 listed.
 
   invoq bill recompute INV-00000042`

@@ -70,7 +70,8 @@ func (d *demoCmd) Run(ctx context.Context, std stdio) error {
 		Lateness: duration(span + 2*time.Hour), DefaultTenant: string(invoq.DefaultTenant),
 		DiskFloorMB: 128,
 		Predictions: duration(outlook.MinRetention), PredictServices: 5,
-		FirstSight: "count", QueueMB: 256, QueueReplicas: 1, BookName: "invoq/demo", LogLevel: d.LogLevel, LogFormat: "text",
+		FirstSight: "count", QueueMB: 256, QueueReplicas: 1, BookName: "invoq/demo",
+		LogLevel: d.LogLevel, LogFormat: "text",
 	}
 	h := &house{cfg: serve, log: serve.logger(std.err)}
 	h.life.log = h.log

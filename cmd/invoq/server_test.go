@@ -201,18 +201,6 @@ func (s *server) decode(a answer, ok bool, status int, out any) {
 	}
 }
 
-// push sends a remote-write body and returns the status, 0 when the server was
-// gone.
-func (s *server) push(tenant string, body []byte) int {
-	s.t.Helper()
-	a, ok := s.do(http.MethodPost, "/api/v1/write", body, "X-Scope-OrgID", tenant,
-		"Content-Type", "application/x-protobuf", "Content-Encoding", "snappy")
-	if !ok {
-		return 0
-	}
-	return a.status
-}
-
 // syncBuffer collects what a process writes and says when there is more.
 type syncBuffer struct {
 	mu    sync.Mutex

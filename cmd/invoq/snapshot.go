@@ -13,8 +13,9 @@ type snapshotCmd struct {
 
 // Help shows how the command is used.
 func (c *snapshotCmd) Help() string {
-	return `Copies the samples of a running server into a folder beside them and prints its path. Every sample that was acknowledged
-before is in the copy; it shares its blocks with the server's, so that it is made in moments and takes little room.
+	return `Copies the samples of a running server into a folder beside them and prints its path. Every sample that was
+acknowledged before is in the copy; it shares its blocks with the server's, so that it is made in moments and takes
+little room.
 
   invoq snapshot
   invoq serve --data "$(invoq snapshot)" --listen 127.0.0.1:8081    look at the copy
