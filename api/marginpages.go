@@ -57,7 +57,7 @@ func (s *Server) marginsPage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if d.Months, err = s.DB.BookMonths(ctx); err != nil {
+	if d.Months, err = s.DB.BookMonths(ctx, scope, ""); err != nil {
 		return err
 	}
 	return s.render(c, "margins", dashboards.NewMargins(d, *s.viewer(c)))
@@ -88,7 +88,7 @@ func (s *Server) userPage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if d.Months, err = s.DB.BookMonths(ctx); err != nil {
+	if d.Months, err = s.DB.BookMonths(ctx, id.Scope(), u.TenantID); err != nil {
 		return err
 	}
 	return s.render(c, "user", dashboards.NewUser(d, *s.viewer(c)))

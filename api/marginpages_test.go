@@ -225,6 +225,33 @@ func TestTenantsDoNotSeeCosts(t *testing.T) {
 	}
 }
 
+// A user's page lets choose among the months of its tenant, not among those of
+// others.
+func TestUserPageHasOwnMonths(t *testing.T) {
+	r := serve(t)
+	now := time.Now().UTC()
+	event := func(tenant invoq.TenantName, at time.Time) invoq.Event {
+		return invoq.Event{
+			Tenant: tenant, RequestID: at.String(), User: "ann", Provider: "p", Service: "s",
+			Time: at.Truncate(time.Microsecond), ReceivedAt: now.Truncate(time.Microsecond),
+			Measures: []invoq.Measure{{Meter: invoq.APIRequest, Quantity: invoq.NewDecimal(1, 0)}},
+		}
+	}
+	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	before, lastOfOther := month.AddDate(0, -2, 0), month.Add(-time.Microsecond)
+	r.post(event("acme", before), event("zeta", lastOfOther))
+	f := func(tenant string, listed, hidden time.Time) {
+		t.Helper()
+		a := r.ask(r.owner, "GET", "/tenants/"+tenant+"/users/ann", nil)
+		if a.status != 200 || !strings.Contains(a.body, `value="`+listed.Format("2006-01")) ||
+			strings.Contains(a.body, `value="`+hidden.Format("2006-01")) {
+			t.Errorf("%s: %d, with %s and without %s", tenant, a.status, listed, hidden)
+		}
+	}
+	f("acme", before, lastOfOther)
+	f("zeta", lastOfOther, before)
+}
+
 // The page of margins makes do with whatever stands in its address.
 func TestMarginsPageTakesAnyAddress(t *testing.T) {
 	r := serve(t)

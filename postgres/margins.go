@@ -179,17 +179,23 @@ func (db *DB) Consumption(
 	return all, wrap(err, "sum consumption over %s", q.Interval)
 }
 
-// BookMonths returns the months that the book has entries of, as 2006-01, the
-// latest first: each has a partition.
-func (db *DB) BookMonths(ctx context.Context) ([]string, error) {
+// BookMonths returns the months that the book has entries of a tenant of, or of
+// anybody where it is empty, as 2006-01, the latest first: each has a partition.
+func (db *DB) BookMonths(ctx context.Context, s invoq.Scope, tenant invoq.TenantID) ([]string, error) {
 	var all []string
-	err := db.in(ctx, invoq.Scope{}, func(tx pgx.Tx) error {
+	err := db.in(ctx, s, func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `
-			SELECT to_char(to_date(right(c.relname, 6), 'YYYYMM'), 'YYYY-MM')
+			SELECT to_char(m, 'YYYY-MM')
 			FROM pg_inherits i
 			JOIN pg_class c ON c.oid = i.inhrelid
-			WHERE i.inhparent = 'ledger_entries'::regclass
-			ORDER BY 1 DESC`)
+			CROSS JOIN LATERAL CAST(to_date(right(c.relname, 6), 'YYYYMM') AS timestamp) AS t (m)
+			WHERE i.inhparent = 'ledger_entries'::regclass AND ($1 = '' OR EXISTS (
+				SELECT
+				FROM ledger_entries e
+				WHERE e.tenant_id = nullif($1, '')::uuid
+					AND e.event_time >= m AT TIME ZONE 'UTC'
+					AND e.event_time < (m + interval '1 month') AT TIME ZONE 'UTC'))
+			ORDER BY 1 DESC`, string(tenant))
 		var err error
 		all, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
