@@ -98,7 +98,8 @@ func (*Series) Families() map[string]ingest.Metadata { return families }
 // Labels are the names of their labels.
 func (*Series) Labels() []string {
 	return []string{
-		model.MetricNameLabel, ingest.TenantLabel, namespaceLabel, serviceLabel, revisionLabel, meterLabel, currencyLabel,
+		model.MetricNameLabel, ingest.TenantLabel, namespaceLabel, serviceLabel, revisionLabel,
+		meterLabel, currencyLabel,
 	}
 }
 

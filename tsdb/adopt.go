@@ -46,6 +46,10 @@ func (s *Store) Adopt(ctx context.Context, id string) (done Adopted, err error) 
 	}
 	s.adopting.Lock()
 	defer s.adopting.Unlock()
+	// On a full disk the library would end the process over late samples.
+	if err := s.Health(); err != nil {
+		return done, err
+	}
 	from, err := openStaging(s.cfg, id, s.log)
 	if err != nil {
 		return done, err
@@ -112,6 +116,9 @@ func (a *adoption) run(ctx context.Context, oldest int64) error {
 			if part[0] >= part[1] {
 				continue
 			}
+			if err := a.store.Health(); err != nil {
+				return err
+			}
 			if err := a.stretch(ctx, part[0], part[1], part[1] <= split); err != nil {
 				return err
 			}
@@ -151,33 +158,38 @@ func (a *adoption) stretch(ctx context.Context, mint, maxt int64, asBlock bool) 
 	for set.Next() {
 		ls := set.At().Labels().Copy()
 		points, err := a.fresh(ctx, stored, ls, set.At())
+		if err == nil && len(points) > 0 && to == nil {
+			to, err = a.sink(mint, maxt, asBlock)
+		}
+		if err == nil && len(points) > 0 {
+			err = to.add(ctx, ls, points)
+		}
 		if err != nil {
-			return err
-		}
-		if len(points) == 0 {
-			continue
-		}
-		if to == nil {
-			if to, err = a.sink(mint, maxt, asBlock); err != nil {
-				return err
-			}
-		}
-		if err := to.add(ctx, ls, points); err != nil {
-			return errors.Join(err, to.close(ctx))
+			return errors.Join(err, closeSink(ctx, to))
 		}
 	}
+	return errors.Join(set.Err(), closeSink(ctx, to))
+}
+
+// closeSink makes durable what a sink took, also where an error follows: the
+// first sample of a time stays, so that a second try finds it.
+func closeSink(ctx context.Context, to sink) error {
 	if to == nil {
-		return set.Err()
+		return nil
 	}
-	return errors.Join(set.Err(), to.close(ctx))
+	return to.close(ctx)
 }
 
 // sink returns where the points of a stretch go.
 func (a *adoption) sink(mint, maxt int64, asBlock bool) (sink, error) {
-	if asBlock {
-		return newBlockMaker(a, mint, maxt)
+	if !asBlock {
+		return newTail(a), nil
 	}
-	return newTail(a), nil
+	b, err := newBlockMaker(a, mint, maxt)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // fresh returns the points of a staged series that are not stored yet.

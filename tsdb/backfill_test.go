@@ -131,6 +131,47 @@ func TestAdoptKeepsStartsAndHistograms(t *testing.T) {
 	}
 }
 
+// What a killed backfill has left is removed when the store is opened a day
+// later, unless somebody works on it.
+func TestStagingIsSwept(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now() // The names of staging stores have the time of their making.
+	in := func(c *Config) { c.Dir, c.Now = dir, func() time.Time { return now } }
+	s := open(t, in)
+	staged := func() *Staging {
+		t.Helper()
+		from, err := OpenStaging(s.cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return from
+	}
+	left, used := staged(), staged()
+	if err := left.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f := func(after time.Duration, want ...string) {
+		t.Helper()
+		now = now.Add(after)
+		if err := s.sweepStaging(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := filepath.Glob(filepath.Join(dir, stagingDir, "*"))
+		for i := range got {
+			got[i] = filepath.Base(got[i])
+		}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("after %s: %v (-want +got):\n%s", after, err, diff)
+		}
+	}
+	f(time.Hour, left.ID, used.ID)
+	f(stagingLife, used.ID)
+	if err := used.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f(0)
+}
+
 // What retention would take away soon is not adopted, nor what nobody staged.
 func TestAdoptRefuses(t *testing.T) {
 	s := open(t, nil)

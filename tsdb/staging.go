@@ -65,6 +65,36 @@ func (s *Staging) Remove() error {
 	return nil
 }
 
+// stagingLife is how old a staging store is at least that nobody will adopt: its
+// command was killed. Between the end of one and its adoption are moments.
+const stagingLife = 24 * time.Hour
+
+// sweepStaging removes what killed backfills have left behind.
+func (s *Store) sweepStaging() error {
+	dirs, err := filepath.Glob(filepath.Join(s.cfg.Dir, stagingDir, "*-*"))
+	if err != nil {
+		return fmt.Errorf("list staged samples: %w", err)
+	}
+	for _, dir := range dirs {
+		id := filepath.Base(dir)
+		if stagingID(id) != nil {
+			continue
+		}
+		begun := time.Unix(uuid.MustParse(id).Time().UnixTime())
+		if s.cfg.Now().Sub(begun) < stagingLife {
+			continue
+		}
+		if used, err := InUse(dir); err != nil || used {
+			continue // A backfill that takes days, or one that has just gone.
+		}
+		s.log.Warn("removing samples that a backfill has left behind", "dir", dir, "begun", begun.UTC())
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("remove staged samples: %w", err)
+		}
+	}
+	return nil
+}
+
 // stagingID refuses what OpenStaging never called anything: it becomes a part
 // of a path.
 func stagingID(id string) error {

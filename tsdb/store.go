@@ -83,6 +83,9 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("read exemplars: %w", err), c.close())
 	}
 	s.series.enforce()
+	if err := s.sweepStaging(); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
 	if s.damaged = s.unread(); s.damaged != nil {
 		log.Error("no samples are taken", "err", s.damaged)
 	}

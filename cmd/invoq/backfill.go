@@ -230,6 +230,9 @@ func (a adopted) tell(w io.Writer, l *backfill.Loader, running bool) error {
 	if err := l.Refused.Err(a.Stored); err != nil {
 		errs = append(errs, err)
 	}
+	if l.Refused.Count(ingest.TooOld) > 0 {
+		errs = append(errs, errors.New("a backfill reaches back for the retention less a day"))
+	}
 	if a.Refused > 0 {
 		errs = append(errs, errors.New(a.Reason))
 	}

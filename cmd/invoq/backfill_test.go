@@ -130,7 +130,7 @@ func TestBackfillRefuses(t *testing.T) {
 	f(good+"a_total 1\n# EOF\n", "-: line 2: the sample has no time")
 	f(good, "-: line 2: the text ends without # EOF")
 	old := fmt.Sprintf("a_total 1 %d\n", time.Now().Add(-20*24*time.Hour).Unix())
-	f(good+old+"# EOF\n", "line 2: samples older than the accepted lateness")
+	f(good+old+"# EOF\n", "line 2: samples older than the retention less a day")
 	f("time,value\n", `no column is called "timestamp"`, "--csv")
 	f("", "leaves nothing to backfill", "--retention", "1d")
 	f("", `the tenant's name "x " begins or ends with a space`, "--tenant", "x ")

@@ -88,6 +88,8 @@ func TestCSV(t *testing.T) {
 	f("no number", head+"1,x,a\n", `line 2: value "x" is not a number`)
 	f("no time", head+"noon,1,a\n", `line 2: timestamp "noon" is neither RFC 3339 nor seconds since 1970`)
 	f("a time far away", head+"1e300,1,a\n", `line 2: timestamp "1e300" is out of range`)
+	f("a quote that is not closed", head+"1,1,a\n1,1,\"a"+strings.Repeat("\n1,1,a", 1<<20),
+		`2 {__name__="a"} 1000 1`, "line 3: a row from here on has more than 1048576 bytes")
 	f("too many columns", head[:len(head)-1]+strings.Repeat(",x", 100)+"\n", "line 1: 103 columns, at most 66 are read")
 }
 
@@ -131,7 +133,7 @@ func TestLoad(t *testing.T) {
 	f("any order, and twice", "a_total 2 "+at(0)+"\n"+good+good, "ok")
 	f("a conflict", good+good+"a_total 7 "+at(-24*time.Hour)+"\n",
 		"line 3: samples that differ from the one stored for the same time: {")
-	f("too old", good+"a_total 0 "+at(-15*24*time.Hour)+"\n", "line 2: samples older than the accepted lateness: {")
+	f("too old", good+"a_total 0 "+at(-15*24*time.Hour)+"\n", "line 2: samples older than the retention less a day: {")
 	f("milliseconds for seconds", "a_total 0 1767268800000\n", "line 1: samples too far in the future: {")
 	f("infinite", good+"a_total +Inf "+at(0)+"\n", "line 2: NaN or infinite values of a billable counter: {")
 	f("a long label", good+"a{x=\""+strings.Repeat("x", 3000)+"\"} 1 "+at(0)+"\n",

@@ -24,14 +24,19 @@ const (
 // two.
 const maxColumns = 66
 
+// maxRowBytes bounds a row of CSV: a quote that is never closed would otherwise
+// have the rest of the input be one cell.
+const maxRowBytes = 1 << 20
+
 // CSV reads samples as rows under a line of names: timestamp, value, __name__
 // and labels, in any order. A timestamp is in RFC 3339, or in seconds since 1970
 // with or without decimals; an empty label is none.
 func CSV(r io.Reader) Samples {
 	return func(yield func(Sample, error) bool) {
-		rows := csv.NewReader(r)
+		in := &rowReader{from: r}
+		rows := csv.NewReader(in)
 		rows.ReuseRecord = true
-		names, err := rows.Read()
+		names, err := in.row(rows)
 		if err != nil {
 			yield(Sample{}, csvError(err, "the table has no line of names"))
 			return
@@ -42,7 +47,7 @@ func CSV(r io.Reader) Samples {
 			return
 		}
 		for {
-			row, err := rows.Read()
+			row, err := in.row(rows)
 			if errors.Is(err, io.EOF) {
 				return
 			}
@@ -59,11 +64,48 @@ func CSV(r io.Reader) Samples {
 	}
 }
 
+// rowReader hands on what rows are read from, within maxRowBytes for each; what
+// the CSV reader has read ahead counts for the next.
+type rowReader struct {
+	from io.Reader
+	read int // bytes since the row began
+	line int // in which the last row began
+}
+
+// errLongRow says that a row has no end in sight.
+var errLongRow = errors.New("the row is too long")
+
+// Read implements io.Reader.
+func (r *rowReader) Read(p []byte) (int, error) {
+	if r.read > maxRowBytes {
+		return 0, errLongRow
+	}
+	n, err := r.from.Read(p)
+	r.read += n
+	return n, err
+}
+
+// row reads the next row.
+func (r *rowReader) row(rows *csv.Reader) ([]string, error) {
+	r.read = 0
+	row, err := rows.Read()
+	if errors.Is(err, errLongRow) {
+		return nil, lineError(r.line+1, "a row from here on has more than %d bytes", maxRowBytes)
+	}
+	if err == nil {
+		r.line, _ = rows.FieldPos(len(row) - 1)
+	}
+	return row, err
+}
+
 // csvError says in which line the table cannot be read; empty is what to say
 // where there is no line at all.
 func csvError(err error, empty string) error {
 	var p *csv.ParseError
+	var own *invoq.Error
 	switch {
+	case errors.As(err, &own):
+		return err
 	case errors.As(err, &p):
 		return lineError(p.Line, "%v", p.Err)
 	case errors.Is(err, io.EOF):

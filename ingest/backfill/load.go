@@ -68,11 +68,21 @@ func (l *Loader) store(ctx context.Context, batch []Sample) error {
 		}
 		for _, why := range ingest.Reasons() {
 			if one.Count(why) > 0 {
-				return lineError(batch[i].Line, "%s: %s", why.Text(), one.Example(why))
+				return lineError(batch[i].Line, "%s: %s", text(why), one.Example(why))
 			}
 		}
 	}
-	panic("BUG: samples that are refused together are not refused alone")
+	// What was ahead of the clock is not any more, and all is stored.
+	return nil
+}
+
+// text is what was refused for the reason, in words: the age of old samples is
+// bound by another limit than that of those which come late.
+func text(why ingest.Reason) string {
+	if why == ingest.TooOld {
+		return "samples older than the retention less a day"
+	}
+	return why.Text()
 }
 
 // take hands samples to the receiver.
