@@ -290,6 +290,25 @@ func TestSnapshotOfNothing(t *testing.T) {
 	}
 }
 
+// Of a snapshot that was not finished nothing stays, and of the others all.
+func TestPartsOfSnapshotsAreSwept(t *testing.T) {
+	s := open(t, nil)
+	path, err := s.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(path+"0"+partSuffix, "tsdb"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.sweepSnapshots(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
+	if diff := cmp.Diff([]string{path}, left); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 // A store that is open is seen to be, from outside.
 func TestInUse(t *testing.T) {
 	dir := t.TempDir()

@@ -16,6 +16,21 @@ const snapshotsDir = "snapshots"
 // snapshotForm is how snapshots are named after the time of their making.
 const snapshotForm = "20060102T150405.000Z"
 
+// partSuffix is what the name of a snapshot ends with until it is whole.
+const partSuffix = ".tmp"
+
+// sweepSnapshots removes what the end of a process has left of snapshots.
+func (s *Store) sweepSnapshots() error {
+	parts, err := filepath.Glob(filepath.Join(s.cfg.Dir, snapshotsDir, "*"+partSuffix))
+	for _, part := range parts {
+		err = errors.Join(err, os.RemoveAll(part))
+	}
+	if err != nil {
+		return fmt.Errorf("remove parts of snapshots: %w", err)
+	}
+	return nil
+}
+
 // Snapshot copies the store into a folder and returns the path of it. Every
 // sample that was acknowledged before the call is in the copy. Its blocks are
 // hard links, so it takes little room until the store drops them itself.
@@ -32,7 +47,7 @@ func (s *Store) Snapshot(ctx context.Context) (path string, err error) {
 	if _, err := os.Stat(path); err == nil {
 		return "", invoq.Errorf(invoq.KindConflict, "a snapshot of this moment is there: %s", path)
 	}
-	part := path + ".tmp"
+	part := path + partSuffix
 	if err := s.snapshot(ctx, filepath.Join(part, "tsdb")); err != nil {
 		return "", errors.Join(fmt.Errorf("make a snapshot: %w", err), os.RemoveAll(part))
 	}

@@ -83,7 +83,7 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("read exemplars: %w", err), c.close())
 	}
 	s.series.enforce()
-	if err := s.sweepStaging(); err != nil {
+	if err := errors.Join(s.sweepStaging(), s.sweepSnapshots()); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	if s.damaged = s.unread(); s.damaged != nil {
