@@ -28,6 +28,7 @@ type syncer struct {
 	interval   time.Duration
 	stop, done chan struct{}
 	kick       chan struct{}
+	once       sync.Once // of close
 
 	mu    sync.Mutex
 	round *round // the next one to begin
@@ -183,14 +184,16 @@ func (s *syncer) syncLogs() error {
 	return s.lostWrite()
 }
 
-// close ends the goroutine after one last sync.
-func (s *syncer) close() error {
-	close(s.stop)
-	<-s.done
-	err := s.syncLogs()
-	for _, l := range s.logs {
-		err = errors.Join(err, l.close())
-	}
+// close ends the goroutine after one last sync. A second time it does nothing.
+func (s *syncer) close() (err error) {
+	s.once.Do(func() {
+		close(s.stop)
+		<-s.done
+		err = s.syncLogs()
+		for _, l := range s.logs {
+			err = errors.Join(err, l.close())
+		}
+	})
 	return err
 }
 

@@ -154,6 +154,12 @@ func (s *Store) setDamaged(err error) {
 // reopen closes the core and opens the logs anew, as a restart would. Requests
 // under way wait for it and are refused.
 func (s *Store) reopen(c *core) error {
+	// A copy that is made now takes longer than readers are waited for, while
+	// whom nobody else is let read.
+	if !s.adopting.TryLock() {
+		return errors.New("a copy is made or a backfill adopted")
+	}
+	defer s.adopting.Unlock()
 	for _, sh := range s.writer.shards {
 		sh.mu.Lock()
 		defer sh.mu.Unlock()
