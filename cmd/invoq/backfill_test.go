@@ -58,6 +58,9 @@ func gzipped(t *testing.T, text []byte) []byte {
 // they are given, and all windows over them are counted; a copy of the samples
 // starts a server that counts the same.
 func TestBackfill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs servers for some seconds")
+	}
 	s := start(t)
 	hour := time.Now().UTC().Truncate(time.Hour).Add(-30 * time.Hour)
 	file := filepath.Join(t.TempDir(), "old.om.gz")

@@ -13,6 +13,9 @@ import (
 // TestBenchIngest runs the comparison with the smallest load, against whatever
 // servers are here. It fails by itself when one has not stored every sample.
 func TestBenchIngest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs servers for some seconds")
+	}
 	var out, progress strings.Builder
 	err := benchingest.Run(t.Context(), []string{
 		"-invoq", "invoq", "-loads", "b", "-scale", "0.001", "-rounds", "1", "-settle", "0s",

@@ -123,6 +123,9 @@ func quantityOf(n int) invoq.Decimal { return invoq.NewDecimal(int64(n%4000)*10+
 // While the database is down events are taken; when it is back they are posted,
 // each once.
 func TestEventsWhileTheDatabaseIsDown(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs a server for some seconds")
+	}
 	pg := newOutside(t)
 	s := start(t, "--database-url", pg.URL())
 	sendEvents(t, s, 0, 10, 100)

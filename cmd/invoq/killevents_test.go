@@ -16,10 +16,10 @@ import (
 // the book, each once, those of functions in their windows too, and the book
 // verifies. INVOQ_KILLS sets how often.
 func TestKillWhileEventsComeIn(t *testing.T) {
-	kills := 10
 	if testing.Short() {
-		kills = 2
+		t.Skip("it runs servers for some seconds")
 	}
+	kills := 10
 	if n, err := strconv.Atoi(os.Getenv("INVOQ_KILLS")); err == nil {
 		kills = n
 	}

@@ -27,6 +27,9 @@ type marginRow struct {
 // One user pays too little, one enough and one for something without a price:
 // the table says so, however it is cut, and its totals are those of the book.
 func TestMarginsAndTraces(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs a server for some seconds")
+	}
 	s := start(t)
 	s.post("/api/v1/costs", map[string]any{"currency": "USD", "csv": strings.Join([]string{
 		"resource,provider,service,cost,per,model,factor",

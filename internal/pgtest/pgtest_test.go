@@ -89,6 +89,9 @@ func TestTestsMayRunInParallel(t *testing.T) {
 }
 
 func TestPrivateServerSurvivesWhatATestDoesToIt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts servers")
+	}
 	s := Private(t)
 	pool, err := pgxpool.New(t.Context(), s.URL())
 	noError(t, err)
