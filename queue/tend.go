@@ -131,8 +131,9 @@ func (q *Queue) recover() {
 	q.cfg.Log.Info("the queue works again; events are taken", "dir", q.cfg.Dir)
 }
 
-// ask waits for the embedded server to take something that says nothing, and gives it up when it
-// does not: it holds its lock for ever, and its folder with it.
+// ask waits for the embedded server to take something that says nothing, and
+// gives it up when it does not: it holds its lock for ever, and its folder with
+// it.
 func (q *Queue) ask(lost error) {
 	ctx, cancel := context.WithTimeout(context.Background(), q.cfg.stuckTime)
 	defer cancel()
