@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"invoq"
+	"invoq/internal/campaign"
 	"invoq/ledger"
 )
 
@@ -93,6 +94,7 @@ func (s *shelf) rehash(t *testing.T) {
 // Whatever is done to the book behind its back is found, and the first batch
 // that it was done to is named.
 func TestCampaignTampering(t *testing.T) {
+	campaign.Begin(t)
 	noBatch := int64(-1)
 	for name, x := range map[string]struct {
 		tamper func(*testing.T, *shelf)

@@ -22,6 +22,9 @@ import (
 // each protocol that it knows: the bill says what the waiter counted, to the
 // last invocation.
 func TestPrometheusBillsTheWaiter(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs a server and a sender for some seconds")
+	}
 	prometheus := lookPath(t, "prometheus")
 	for _, message := range messagesOf(t, prometheus) {
 		t.Run(message, func(t *testing.T) { billTheWaiter(t, prometheus, message) })

@@ -91,6 +91,9 @@ func (f *forwarder) append(t *testing.T, n int) {
 // and native histograms are stored, nothing fails and nothing is refused, and
 // usage is counted from them, also through a restart of the server.
 func TestPrometheusSenderOf20(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs a server and a sender for some seconds")
+	}
 	s := start(t, "--listen", freeAddress(t))
 	key := s.newKey(t, "acme", "ingest")
 	f := startForwarder(t, s.url, key)

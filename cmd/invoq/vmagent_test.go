@@ -10,6 +10,9 @@ import (
 // A real vmagent scrapes the waiter example and remote-writes into Invoq:
 // what is stored is what the waiter counted.
 func TestVmagentSends(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs a server and a sender for some seconds")
+	}
 	vmagent := lookPath(t, "vmagent")
 	s := start(t)
 	waiter := startWaiter(t)

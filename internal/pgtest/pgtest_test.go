@@ -125,6 +125,9 @@ func TestPrivateServerSurvivesWhatATestDoesToIt(t *testing.T) {
 }
 
 func TestGivenServerIsLeftAsItWas(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts servers")
+	}
 	s := Private(t)
 	t.Setenv("INVOQ_TEST_DATABASE_URL", s.URL())
 	h, err := newHost(t.Context())

@@ -99,12 +99,18 @@ func noError(t *testing.T, err error) {
 }
 
 func TestKilledTestsLeaveNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts servers")
+	}
 	v := startVictim(t, nil)
 	noError(t, v.Process.Kill())
 	v.gone(t)
 }
 
 func TestEndedTestsLeaveNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts servers")
+	}
 	v := startVictim(t, nil)
 	noError(t, v.stdin.Close())
 	v.gone(t)
@@ -112,6 +118,9 @@ func TestEndedTestsLeaveNothing(t *testing.T) {
 }
 
 func TestOrdinaryUserRunsTests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts servers")
+	}
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user; the other tests show the rest")
 	}
