@@ -37,6 +37,7 @@ func (r *running) post(events ...invoq.Event) {
 }
 
 // someEvents are usage of this month by users of two tenants, drawn from a seed.
+// Only their times depend on now: a fraction takes one draw, whatever it is of.
 func someEvents(n int, now time.Time) []invoq.Event {
 	rng := rand.New(rand.NewPCG(7, 7))
 	start := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
@@ -47,7 +48,7 @@ func someEvents(n int, now time.Time) []invoq.Event {
 		all = append(all, invoq.Event{
 			Tenant: invoq.TenantName([]string{"acme", "zeta"}[rng.IntN(2)]), RequestID: fmt.Sprint("r", i),
 			User: fmt.Sprintf("user-%d", rng.IntN(9)), Provider: "p", Service: fmt.Sprint("s", rng.IntN(3)),
-			Time:       start.Add(time.Duration(rng.Int64N(int64(now.Sub(start))))).Truncate(time.Microsecond),
+			Time:       start.Add(time.Duration(rng.Float64() * float64(now.Sub(start)))).Truncate(time.Microsecond),
 			ReceivedAt: now.Truncate(time.Microsecond),
 			Measures:   []invoq.Measure{{Meter: meter, Quantity: invoq.NewDecimal(rng.Int64N(1e9), -3)}},
 		})
@@ -255,7 +256,7 @@ func TestUserPageHasOwnMonths(t *testing.T) {
 // The page of margins makes do with whatever stands in its address.
 func TestMarginsPageTakesAnyAddress(t *testing.T) {
 	r := serve(t)
-	r.post(someEvents(20, time.Now().UTC())...)
+	r.post(someEvents(100, time.Now().UTC())...)
 	f := func(query string, status int, shows string) {
 		t.Helper()
 		a := r.ask(r.owner, "GET", "/margins?"+query, nil)
