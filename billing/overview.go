@@ -121,7 +121,8 @@ func (c *collector) price(
 // read brings the cards up to date, or leaves them all as they were.
 func (c *collector) read(ctx context.Context, tenants []invoq.Tenant, mark postgres.Mark, now time.Time) error {
 	loaded := c.loaded
-	whole := c.mark.Until.IsZero() || c.mark.Tags != mark.Tags || now.Sub(c.loaded) >= reloadAfter
+	whole := c.mark.Until.IsZero() || c.mark.Tags != mark.Tags || c.mark.Recounts != mark.Recounts ||
+		now.Sub(c.loaded) >= reloadAfter
 	if whole {
 		loaded = now
 	}

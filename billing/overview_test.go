@@ -16,6 +16,7 @@ import (
 
 	"invoq"
 	"invoq/billing"
+	"invoq/internal/booktest"
 	"invoq/internal/pgtest"
 	"invoq/postgres"
 )
@@ -314,6 +315,30 @@ func TestOverviewFollowsPlans(t *testing.T) {
 	if got := v.Tenants[0].Bill.Total.String(); got != "0.5" {
 		t.Errorf("with a plan: total %s", got)
 	}
+}
+
+// What is backfilled into a day that was closed long ago is seen, too, whichever
+// way it came.
+func TestOverviewSeesOldDays(t *testing.T) {
+	db := openDB(t)
+	o := overviews(db, func() time.Time { return time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC) })
+	run(t, o)
+	used := func(want string) {
+		t.Helper()
+		latest(t, o, func(v *billing.Overview) bool {
+			return len(v.Tenants) == 1 && v.Tenants[0].Used(invoq.Invocations).String() == want
+		})
+	}
+	use(t, db, "acme", "2026-03-10T11:00:00Z", 5)
+	used("5")
+	use(t, db, "acme", "2026-03-02T09:00:00Z", 7)
+	used("12")
+	at := time.Date(2026, 3, 4, 9, 0, 0, 0, time.UTC)
+	booktest.Tell(t, db, nil, invoq.Event{
+		Tenant: "acme", User: "user-1", RequestID: "r1", Service: "told", Revision: "r", Time: at, ReceivedAt: at,
+		Measures: []invoq.Measure{{Meter: invoq.Invocations, Quantity: invoq.NewDecimal(100, 0)}},
+	})
+	used("112")
 }
 
 // slowDatabase has no tenants, and takes its time to say so.

@@ -3,6 +3,7 @@ package dashboards
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // SecurityPolicy is the Content-Security-Policy of every page: what they load
@@ -86,7 +87,8 @@ func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	s = strings.ToUpper(s[:1]) + s[1:]
+	_, first := utf8.DecodeRuneInString(s)
+	s = strings.ToUpper(s[:first]) + s[first:]
 	if !strings.HasSuffix(s, ".") {
 		s += "."
 	}

@@ -166,7 +166,19 @@ func addWindows(
 	if _, err := tx.Exec(ctx, addToWindows, added); err != nil {
 		return fmt.Errorf("add to %d windows: %w", len(added), err)
 	}
-	return nil
+	return noteOld(ctx, tx, oldestOf(windows))
+}
+
+// oldestOf returns the start of the oldest of the smallest windows.
+func oldestOf(windows []invoq.Usage) time.Time {
+	oldest := windows[0].End
+	for i := range windows {
+		u := &windows[i]
+		if u.Duration() == invoq.Window5m.Duration() && u.Start.Before(oldest) {
+			oldest = u.Start
+		}
+	}
+	return oldest
 }
 
 // takeDays makes it this transaction's turn to bring days up to date: the writer

@@ -16,7 +16,9 @@ type Mark struct {
 	Until time.Time
 	// Tags stays the same for as long as the tags of all services do.
 	Tags string
-	rest string
+	// Recounts stays the same for as long as no window changes that was closed.
+	Recounts int64
+	rest     string
 }
 
 // Mark returns the present mark.
@@ -27,13 +29,13 @@ func (db *DB) Mark(ctx context.Context, s invoq.Scope) (Mark, error) {
 		// Every run of the aggregation writes its row again, so that the
 		// transaction which wrote it tells runs within one slot apart.
 		err := tx.QueryRow(ctx, `
-			SELECT (SELECT until FROM aggregation),
+			SELECT (SELECT until FROM aggregation), coalesce((SELECT recounts FROM aggregation), 0),
 				(SELECT coalesce(sum(hashtextextended(concat(id, tags), 0)), 0)::text FROM services WHERE tags <> '{}'),
 				concat_ws(' ',
 					(SELECT xmin FROM aggregation),
 					(SELECT concat(count(*), ' ', max(updated_at)) FROM tenants),
 					(SELECT count(*) FROM pricing_plans),
-					(SELECT count(*) FROM plan_assignments))`).Scan(&until, &m.Tags, &m.rest)
+					(SELECT count(*) FROM plan_assignments))`).Scan(&until, &m.Recounts, &m.Tags, &m.rest)
 		if until != nil {
 			m.Until = until.UTC()
 		}

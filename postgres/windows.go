@@ -54,10 +54,23 @@ func (db *DB) StoreWindows(ctx context.Context, w Windows) error {
 
 // noteRecount has hours compared with the book again that were posted before.
 func (w Windows) noteRecount(ctx context.Context, tx pgx.Tx) error {
+	if err := noteOld(ctx, tx, w.Interval.Start); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `
 		UPDATE ledger_windows
 		SET recounted = least(recounted, $1), recounts = recounts + 1
 		WHERE until > $1`, w.Interval.Start)
+	return err
+}
+
+// noteOld tells that windows from an instant on have changed, if that is longer
+// ago than samples mostly are late.
+func noteOld(ctx context.Context, tx pgx.Tx, from time.Time) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE aggregation
+		SET recounts = recounts + 1
+		WHERE until - interval '130 minutes' > $1`, from)
 	return err
 }
 
