@@ -119,13 +119,31 @@ func (w *Watch) Room() error {
 }
 
 // RoomToStart is Room, but contents itself with Config.FloorBytes: what is
-// stored can be read and counted on a disk that takes nothing new.
+// stored can be read and counted on a disk that takes nothing new. Its error is
+// for whoever starts the server: it names the folder and what to do.
 func (w *Watch) RoomToStart() error {
 	s, err := measure(w.cfg.Dir)
 	if err != nil {
-		return unwritable(err)
+		return invoq.Errorf(invoq.KindUnavailable, "the disk of %s cannot be used", w.cfg.Dir).WithCause(err)
 	}
-	return s.room(min(w.cfg.FloorBytes, w.floor(s)))
+	floor := min(w.cfg.FloorBytes, w.floor(s))
+	switch {
+	case s.readOnly:
+		return invoq.Errorf(invoq.KindUnavailable, "the disk of %s is read-only", w.cfg.Dir)
+	case s.free < floor:
+		return invoq.Errorf(invoq.KindStorageFull, "%s are free on the disk of %s, %s have to be: %s",
+			megabytes(s.free), w.cfg.Dir, megabytes(floor), w.remedy())
+	}
+	return nil
+}
+
+// remedy says what makes room to start.
+func (w *Watch) remedy() string {
+	const lower = "or lower --disk-floor-mb"
+	if _, err := os.Stat(w.ballast()); err != nil {
+		return "free some space, " + lower
+	}
+	return "free some space, delete " + w.ballast() + ", " + lower
 }
 
 // room says why a disk with that floor should not be written to.

@@ -18,7 +18,8 @@ const (
 )
 
 // openDisks begins to watch the disks, and waits for room on them: a store that
-// is opened on a full disk would end the process.
+// is opened on a full disk would end the process. Nothing listens yet, so that
+// probes are refused in the meantime and not left hanging.
 func (h *house) openDisks(ctx context.Context) error {
 	if h.cfg.DiskFloorMB < disk.MinFloorBytes>>20 {
 		return invoq.Errorf(invoq.KindUnprocessable, "disk-floor-mb %d is less than %d",
@@ -46,15 +47,26 @@ func (h *house) openDisks(ctx context.Context) error {
 	return h.awaitRoom(ctx)
 }
 
+// startPatience is how long a start waits for room. Then it gives up: nobody is
+// answered while it waits, and whoever started the server has to see that.
+const startPatience = time.Minute
+
 // awaitRoom waits until every disk has room to start, and tells the log why.
 func (h *house) awaitRoom(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for _, w := range h.disks {
+		waits := false
 		for err := w.RoomToStart(); err != nil; err = w.RoomToStart() {
+			if !waits {
+				h.log.Warn("waits for room to start", "err", err, "at_most", startPatience)
+				waits = true
+			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("start on a disk without room: %w", err)
+				return fmt.Errorf("there is no room to start: %w", err)
 			case <-tick.C:
 			}
 		}

@@ -189,7 +189,7 @@ func (c fullDisk) check(t *testing.T, s *server, tapes []*tape, reels []*reel) {
 }
 
 // A server that is started on a full disk, or on one that it may not write to,
-// neither fails nor harms anything: it waits for room.
+// harms nothing: it waits for room for a while, and starts when there is some.
 func TestStartOnAFullDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")

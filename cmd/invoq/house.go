@@ -90,6 +90,19 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err := h.cfg.validate(); err != nil {
 		return err
 	}
+	for _, open := range []func(context.Context) error{
+		h.openDisks, h.openListener, h.openDatabase, h.openAccess, h.openStore, h.openLedger, h.openQueue,
+		h.openMetering, h.openOverviews, h.openAPI,
+	} {
+		if err := open(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openListener takes the address.
+func (h *house) openListener(ctx context.Context) (err error) {
 	if h.listener, err = h.cfg.listen(ctx); err != nil {
 		return err
 	}
@@ -97,14 +110,6 @@ func (h *house) open(ctx context.Context) (err error) {
 		h.listener.Close() // The HTTP server has closed it already, if it ever ran.
 		return nil
 	})
-	for _, open := range []func(context.Context) error{
-		h.openDisks, h.openDatabase, h.openAccess, h.openStore, h.openLedger, h.openQueue, h.openMetering,
-		h.openOverviews, h.openAPI,
-	} {
-		if err := open(ctx); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

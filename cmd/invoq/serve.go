@@ -219,7 +219,7 @@ func (s *serveCmd) chosen(key invoq.ServiceKey) (exact.Source, bool) {
 	return exact.Source{}, false
 }
 
-// listen takes the address before anything is started: a port that is taken is
+// listen takes the address before any store is opened: a port that is taken is
 // the most common mistake.
 func (s *serveCmd) listen(ctx context.Context) (net.Listener, error) {
 	var lc net.ListenConfig
