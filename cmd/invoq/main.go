@@ -84,9 +84,22 @@ const (
 	exitUsage   = 2
 )
 
+// codedError is an error of a command whose exit codes mean more than its kind
+// says.
+type codedError struct {
+	error
+	code int
+}
+
+// Unwrap returns the error.
+func (e codedError) Unwrap() error { return e.error }
+
 // exitCode is the one table from kinds of error to exit codes: 2 for what the
 // caller got wrong, 1 for the rest.
 func exitCode(err error) int {
+	if coded, ok := errors.AsType[codedError](err); ok {
+		return coded.code
+	}
 	switch invoq.KindOf(err) {
 	case invoq.KindInvalid, invoq.KindUnprocessable, invoq.KindNotFound, invoq.KindConflict:
 		return exitUsage

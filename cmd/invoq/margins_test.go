@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -112,6 +113,12 @@ func TestMarginsAndTraces(t *testing.T) {
 			t.Errorf("event %s is %q, want %q: %+v", id, trace.State, want, trace)
 		}
 	}
+	for _, args := range [][]string{{"verify"}, {"prove", "acme", "1"}} {
+		code, _, errs := command(t, nil, append(args, "--data", s.data)...)
+		if code != exitUsage || !strings.Contains(errs, "stop the server first") {
+			t.Errorf("%v beside a running server: exit %d: %s", args, code, errs)
+		}
+	}
 	s.stop()
 	s.proveAndCheck("acme", "1")
 }
@@ -182,10 +189,19 @@ func (s *server) proveAndCheck(tenant, request string) {
 		s.t.Errorf("check: %v\n%s", err, out)
 	}
 	moved := strings.Replace(proof, `"position": 0`, `"position": 1`, 1)
-	if out, err := check(moved); err == nil || !strings.Contains(out, "does not lead") {
+	if out, err := check(moved); !exits(err, exitFailure) || !strings.Contains(out, "does not lead") {
 		s.t.Errorf("a proof of another entry: %v\n%s", err, out)
 	}
-	if out, err := invoq("prove", tenant, "nothing", "--data", s.data); err == nil {
-		s.t.Errorf("what is not in the ledger is proved: %s", out)
+	if out, err := check("[]"); !exits(err, exitUsage) || !strings.Contains(out, "has no proofs") {
+		s.t.Errorf("a file without proofs: %v\n%s", err, out)
 	}
+	if out, err := invoq("prove", tenant, "nothing", "--data", s.data); !exits(err, exitUsage) {
+		s.t.Errorf("what is not in the ledger is proved: %v\n%s", err, out)
+	}
+}
+
+// exits reports whether a command has ended with the exit code.
+func exits(err error, code int) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && exit.ExitCode() == code
 }

@@ -26,11 +26,15 @@ from it to the root, and the signed head. Who has it and the public key (ledger/
 check it without the database and without asking anybody:
 
   invoq prove acme 7f9c > proof.json
-  invoq verify --proof proof.json`
+  invoq verify --proof proof.json
+
+The exit code is 2 when there is no proof. A server with a private database has to be stopped first.`
 }
 
 // Run prints the proofs of an event's entries.
-func (c *proveCmd) Run(ctx context.Context, std stdio) error {
+func (c *proveCmd) Run(ctx context.Context, std stdio) error { return verdict(c.prove(ctx, std)) }
+
+func (c *proveCmd) prove(ctx context.Context, std stdio) error {
 	verifier, err := c.verifier()
 	if err != nil {
 		return err
@@ -87,20 +91,24 @@ func headOver(v *ledger.Verifier, notes []string, position int64) (ledger.Head, 
 	return ledger.Head{}, "", false
 }
 
-// checkProof checks the proofs in a file and says what they prove.
+// checkProof checks the proofs in a file and says what they prove. A file that
+// cannot be read as proofs is not wrong: nothing was checked.
 func checkProof(w io.Writer, path string, v *ledger.Verifier) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return invoq.Errorf(invoq.KindUnprocessable, "read the proof: %v", err)
 	}
 	var proofs []ledger.Proof
-	if err := json.Unmarshal(b, &proofs); err != nil || len(proofs) == 0 {
+	if err := json.Unmarshal(b, &proofs); err != nil {
+		return invoq.Errorf(invoq.KindUnprocessable, "%s cannot be read as proofs: %v", path, err)
+	}
+	if len(proofs) == 0 {
 		return invoq.Errorf(invoq.KindUnprocessable, "%s has no proofs", path)
 	}
 	for _, p := range proofs {
 		head, err := p.Check(v)
 		if err != nil {
-			return err
+			return wrong(err)
 		}
 		fmt.Fprintf(w, "ok: entry %d is in the ledger of %d entries that was signed at %s\n",
 			p.Position, head.Size, head.Time.Format(time.RFC3339))

@@ -41,7 +41,11 @@ type verifyCmd struct {
 func (c *verifyCmd) Help() string {
 	return `Recomputes the whole ledger from its entries: the hash of each, the tree above them, the
 root of every batch, every signed head, and which requests are remembered. What is not as it was
-written is named with the batch and the entry; the exit code is then 1.
+written is named with the batch and the entry.
+
+The exit code is 0 when all is as it was written, 1 when the ledger or the proof is wrong, and 2
+when nothing could be checked. A server with a private database has to be stopped first; with
+--proof it need not be.
 
   invoq verify
   invoq verify --database-url postgres://invoq:secret@db/invoq --data /var/lib/invoq
@@ -49,8 +53,22 @@ written is named with the batch and the entry; the exit code is then 1.
   invoq verify --proof proof.json      # one entry, offline`
 }
 
-// Run verifies the book and says what it found.
-func (c *verifyCmd) Run(ctx context.Context, std stdio) error {
+// Run verifies the book, or a proof, and says what it found.
+func (c *verifyCmd) Run(ctx context.Context, std stdio) error { return verdict(c.verify(ctx, std)) }
+
+// wrong is the verdict on a book or a proof that is not right.
+func wrong(err error) error { return codedError{err, exitFailure} }
+
+// verdict keeps exit code 1 for what is wrong; every other error has kept the
+// book from being checked.
+func verdict(err error) error {
+	if _, isWrong := errors.AsType[codedError](err); err == nil || isWrong {
+		return err
+	}
+	return codedError{err, exitUsage}
+}
+
+func (c *verifyCmd) verify(ctx context.Context, std stdio) error {
 	verifier, err := c.verifier()
 	if err != nil {
 		return err
@@ -114,6 +132,10 @@ func (c *bookFlags) open(ctx context.Context) (*postgres.DB, func(), error) {
 	server, err := private.Start(ctx, private.Config{
 		Dir: filepath.Join(dir, "postgres"), BinDir: c.PostgresBin, Logger: log,
 	})
+	if errors.Is(err, private.ErrInUse) {
+		return nil, nil, fmt.Errorf("start the private database: %w; stop the server first, or say where "+
+			"another database with this ledger is by --database-url", err)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("start the private database: %w", err)
 	}
@@ -144,7 +166,7 @@ func (c *verifyCmd) tell(w io.Writer, r *ledger.Report, dur time.Duration) error
 	if r.OK() {
 		return nil
 	}
-	return errors.New("the ledger is not as it was written")
+	return wrong(errors.New("the ledger is not as it was written"))
 }
 
 func tellText(w io.Writer, r *ledger.Report, dur time.Duration) {
