@@ -3,6 +3,10 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -16,14 +20,40 @@ const healthTimeout = 2 * time.Second
 // alive answers as soon as the server can answer at all.
 func (s *Server) alive(c *fiber.Ctx) error { return c.SendString("ok\n") }
 
-// ready answers 200 when samples and events can be taken and made durable.
+// notReadyAgain is when whoever asks for readiness may ask again.
+const notReadyAgain = 10 * time.Second
+
+// ready answers 200 when samples and events can be taken and made durable, else
+// which parts keep them from it, and why.
 func (s *Server) ready(c *fiber.Ctx) error {
-	for _, err := range s.health(c.UserContext()) {
-		if err != nil {
-			return invoq.Errorf(invoq.KindUnavailable, "%s", invoq.MessageOf(err)).WithCause(err)
+	parts := s.health(c.UserContext())
+	var failed []string
+	var causes []error
+	for _, part := range slices.Sorted(maps.Keys(parts)) {
+		if err := parts[part]; err != nil {
+			failed = append(failed, part+": "+invoq.MessageOf(err))
+			causes = append(causes, fmt.Errorf("%s: %w", part, err))
 		}
 	}
-	return c.SendString("ok\n")
+	s.noteReadiness(errors.Join(causes...))
+	if failed == nil {
+		return c.SendString("ok\n")
+	}
+	e := invoq.Errorf(invoq.KindUnavailable, "%s", strings.Join(failed, "; "))
+	e.RetryAfter = notReadyAgain
+	return e
+}
+
+// noteReadiness tells the log when readiness ends and when it is back. Probes
+// come every few seconds, and what they find is the same.
+func (s *Server) noteReadiness(err error) {
+	was := s.unready.Swap(err != nil)
+	switch {
+	case err != nil && !was:
+		s.Log.Error("not ready", "err", err)
+	case err == nil && was:
+		s.Log.Info("ready again")
+	}
 }
 
 // health asks every part.

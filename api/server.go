@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -84,6 +85,8 @@ type Server struct {
 	m        httpMetrics
 	// bodies are buffers of pushed bodies.
 	bodies sync.Pool // *bytes.Buffer
+	// unready says that the log was told that the server is not ready.
+	unready atomic.Bool
 
 	mu        sync.Mutex
 	listeners []net.Listener
