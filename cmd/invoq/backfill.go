@@ -57,7 +57,10 @@ CSV has a line of names: timestamp (RFC 3339, or seconds since 1970), value, __n
 The command runs on the server's machine, as its user. A running server takes the samples over; otherwise they are there
 when it starts. What is stored already stays: running the command twice changes nothing. A sample that is refused is
 named with its line, and then nothing is stored, unless --skip-refused is given. Windows are counted within 5 minutes of
-a running server, or at its start.`
+a running server, or at its start. A tenant that is not known is registered, and the command says so.
+
+The exit code is 0 when every sample is stored, now or before. It is 2 when samples were refused: without --skip-refused
+nothing is stored then, with it all the others are. It is 1 for all else, such as samples that differ from what is stored.`
 }
 
 // Run stages the files' samples, and has them taken over.
@@ -86,6 +89,7 @@ func (c *backfillCmd) Run(ctx context.Context, std stdio) (err error) {
 	if err := errors.Join(err, staged.Close(context.WithoutCancel(ctx))); err != nil {
 		return err
 	}
+	c.tellNew(ctx, std.err, running)
 	var done adopted
 	if running {
 		done, err = c.handOver(ctx, staged.ID)
@@ -138,6 +142,21 @@ func (c *backfillCmd) ready(ctx context.Context) error {
 		return fmt.Errorf("the server of %s is running and has to take the samples over: %w", c.Data, err)
 	}
 	return nil
+}
+
+// tellNew says whether the tenant is a new one: samples of a name that nobody
+// has register it, and a typing error looks the same. Without a server nobody
+// knows, since its database does not run either.
+func (c *backfillCmd) tellNew(ctx context.Context, w io.Writer, running bool) {
+	if !running {
+		fmt.Fprintf(w, "a server that starts here registers tenant %q, if there is none of that name\n", c.Tenant)
+		return
+	}
+	var answer struct{ ID string }
+	err := c.call(ctx, http.MethodGet, "/api/v1/tenants/"+url.PathEscape(c.Tenant), nil, &answer)
+	if invoq.KindOf(err) == invoq.KindNotFound {
+		fmt.Fprintf(w, "registers tenant %q: there was none of that name\n", c.Tenant)
+	}
 }
 
 // load stages the samples of all files.

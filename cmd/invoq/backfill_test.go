@@ -67,11 +67,11 @@ func TestBackfill(t *testing.T) {
 	if err := os.WriteFile(file, gzipped(t, history(hour, "fn", 0, 3)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := func(stdin []byte, name, want string) {
+	f := func(stdin []byte, name, want, says string) {
 		t.Helper()
 		code, out, errs := command(t, stdin, "backfill", "--tenant", "acme", "--data", s.data, "--url", s.url, name)
-		if code != 0 || !strings.HasPrefix(out, want) {
-			t.Errorf("exit %d: %s%s\nwant %s\nlog:\n%s", code, out, errs, want, s.log)
+		if code != 0 || !strings.HasPrefix(out, want) || errs != says {
+			t.Errorf("exit %d: %s%s\nwant %s%s\nlog:\n%s", code, out, errs, want, says, s.log)
 		}
 	}
 	counted := func(when, service string, want int64) {
@@ -81,16 +81,18 @@ func TestBackfill(t *testing.T) {
 			t.Errorf("%s: %s has %d invocations, want %d", when, service, got[service], want)
 		}
 	}
-	f(nil, file, "180 samples read: 180 stored in")
+	f(nil, file, "180 samples read: 180 stored in",
+		"registers tenant \"acme\": there was none of that name\n")
 	counted("while it runs", "fn", 180)
-	f(nil, file, "180 samples read: 0 stored in 0 new blocks, 180 were stored before")
+	f(nil, file, "180 samples read: 0 stored in 0 new blocks, 180 were stored before", "")
 	counted("again", "fn", 180)
 	code, _, errs := command(t, nil, "backfill", "--tenant", "acme", "--data", s.data, "--url", "http://127.0.0.1:1", file)
 	if code == 0 || !strings.Contains(errs, "is running and has to take the samples over") {
 		t.Errorf("a server that does not answer: exit %d: %s", code, errs)
 	}
 	s.stop()
-	f(history(hour, "fn", 2, 4), "-", "120 samples read: 60 stored in")
+	f(history(hour, "fn", 2, 4), "-", "120 samples read: 60 stored in",
+		"a server that starts here registers tenant \"acme\", if there is none of that name\n")
 	s.run()
 	counted("without a server", "fn", 240)
 
