@@ -79,7 +79,7 @@ func runPlatform(ctx context.Context, cfg Config) error {
 
 // tell sends the events.
 func (p *platform) tell(ctx context.Context, cfg Config) error {
-	bar := newBar(cfg.Progress, len(p.events), "telling a platform's usage")
+	bar := newBar(cfg, len(p.events), "telling a platform's usage")
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(eventSenders)
 	for from := 0; from < len(p.events); from += eventsPerRequest {
@@ -106,7 +106,7 @@ func (p *platform) tell(ctx context.Context, cfg Config) error {
 func (p *platform) settle(ctx context.Context, cfg Config) error {
 	ctx, cancel := context.WithTimeout(ctx, postingPatience)
 	defer cancel()
-	bar := newBar(cfg.Progress, len(p.events), "posting it to the ledger")
+	bar := newBar(cfg, len(p.events), "posting it to the ledger")
 	all := invoq.Interval{Start: p.month.Start, End: p.now.Add(time.Hour)}
 	for {
 		m, err := p.ask(ctx, cfg, "month", all)

@@ -25,8 +25,11 @@ type Config struct {
 	Users int
 	// Now is when the replay ends, in the time of its samples.
 	Now time.Time
-	// Out receives the tables, Progress the bars.
+	// Out receives the tables, Progress how far each part is: as bars, or as a
+	// line at its end.
 	Out, Progress io.Writer
+	// Bars says that Progress is a terminal.
+	Bars bool
 }
 
 // senders is how many connections send at a time.
@@ -80,7 +83,7 @@ const settleTicks = idleScrapes + 2
 // have shared out the functions among them.
 func (p *played) replayTrace(ctx context.Context, cfg Config) error {
 	ticks := int(p.to.Sub(p.from) / scrape)
-	bar := newBar(cfg.Progress, ticks*senders, "replaying the trace")
+	bar := newBar(cfg, ticks*senders, "replaying the trace")
 	shares := make([][]*fleet, senders)
 	for i, f := range p.functions {
 		shares[i%senders] = append(shares[i%senders], newFleet(f, uint64(i)))
@@ -145,7 +148,7 @@ func (p *played) replayFleet(ctx context.Context, cfg Config) error {
 		Seed: 1, Pods: simulatedPods, Services: 10,
 		Start: p.from, Length: simulatedLength, Scrape: scrape,
 	})
-	bar := newBar(cfg.Progress, int(simulatedLength/scrape), "replaying the simulated fleet")
+	bar := newBar(cfg, int(simulatedLength/scrape), "replaying the simulated fleet")
 	err := p.fleet.Run(func(_ time.Time, series []ingesttest.Series) error {
 		sent, err := cfg.Client.push(ctx, simulated, series)
 		p.samples += sent
@@ -160,15 +163,20 @@ func (p *played) replayFleet(ctx context.Context, cfg Config) error {
 	return bar.Finish()
 }
 
-// newBar returns a progress bar that ends with a line of its own.
-func newBar(w io.Writer, total int, what string) *progressbar.ProgressBar {
+// newBar returns a progress bar that ends with a line of its own. Where nobody
+// watches, that line is all there is.
+func newBar(cfg Config, total int, what string) *progressbar.ProgressBar {
+	bars, end := cfg.Progress, ""
+	if !cfg.Bars {
+		bars, end = io.Discard, what+": done"
+	}
 	return progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetWriter(bars),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionSetWidth(30),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }),
+		progressbar.OptionOnCompletion(func() { fmt.Fprintln(cfg.Progress, end) }),
 	)
 }

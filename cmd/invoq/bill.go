@@ -80,7 +80,8 @@ func (c *billRunCmd) Run(ctx context.Context, std stdio) error {
 
 // follow shows how far the run is until it has ended.
 func (c *billRunCmd) follow(ctx context.Context, std stdio, run billRun) (billRun, error) {
-	bar := progressbar.NewOptions(run.Tenants, progressbar.OptionSetWriter(std.err),
+	bars := barsOn(std.err)
+	bar := progressbar.NewOptions(run.Tenants, progressbar.OptionSetWriter(bars),
 		progressbar.OptionSetDescription("billing "+c.Month), progressbar.OptionShowCount())
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -94,7 +95,7 @@ func (c *billRunCmd) follow(ctx context.Context, std stdio, run billRun) (billRu
 		_ = bar.Set(now.Done)
 		if now.Status == "finished" {
 			_ = bar.Finish()
-			fmt.Fprintln(std.err)
+			fmt.Fprintln(bars)
 			return now, nil
 		}
 		select {

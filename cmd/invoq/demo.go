@@ -120,6 +120,7 @@ func (d *demoCmd) play(ctx context.Context, std stdio, h *house) error {
 		played <- demo.Run(serving, demo.Config{
 			Client: demo.Client{URL: address, Key: secret.Reveal(), HTTP: http.DefaultClient},
 			Days:   d.Days, Users: d.Users, Now: time.Now(), Out: std.out, Progress: std.err,
+			Bars: terminal(std.err) != nil,
 		})
 	}()
 	select {

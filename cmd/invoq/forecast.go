@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"time"
 
@@ -121,7 +120,7 @@ func (c *forecastCmd) complete(q *request) error {
 
 // inputBar shows how much of an input was read, on a terminal only.
 func inputBar(w io.Writer, what string, size int64) *progressbar.ProgressBar {
-	if !isTerminal(w) {
+	if terminal(w) == nil {
 		return nil
 	}
 	return progressbar.NewOptions64(size,
@@ -132,14 +131,4 @@ func inputBar(w io.Writer, what string, size int64) *progressbar.ProgressBar {
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }),
 	)
-}
-
-// isTerminal tells whether somebody is looking at w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

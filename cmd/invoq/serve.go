@@ -166,6 +166,15 @@ func terminal(w io.Writer) io.Writer {
 	return f
 }
 
+// barsOn returns where progress bars for w are drawn: nowhere, unless it is a
+// terminal. In a file each step of a bar would stand behind the last.
+func barsOn(w io.Writer) io.Writer {
+	if t := terminal(w); t != nil {
+		return t
+	}
+	return io.Discard
+}
+
 // tsdb says how samples are kept, if that can be done.
 func (s *serveCmd) tsdb(dir string, profiles exact.Profiles) (tsdb.Config, error) {
 	cfg := tsdb.DefaultConfig(filepath.Join(dir, tsdbDir))

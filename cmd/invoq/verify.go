@@ -85,7 +85,7 @@ func (c *verifyCmd) verify(ctx context.Context, std stdio) error {
 		return err
 	}
 	defer closeDB()
-	bar := newVerifyBar(std.err)
+	bar := newVerifyBar(barsOn(std.err))
 	v := ledger.Verification{
 		Source: db, Verifier: verifier, Notes: notes,
 		Progress: func(done, total int64) {
