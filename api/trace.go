@@ -83,7 +83,6 @@ func tracedEntry(e ledger.Entry, costs bool) TracedEntry {
 	out := TracedEntry{
 		Position: e.Position, Meter: string(e.Meter), Quantity: e.Quantity,
 		Unpriced: optional(e.Unpriced()), Currency: optional(string(e.Currency)),
-		Model: optional(string(e.Model)),
 	}
 	if e.Priced {
 		out.BilledCost = &e.BilledCost
@@ -92,6 +91,7 @@ func tracedEntry(e ledger.Entry, costs bool) TracedEntry {
 		out.Currency = optional(string(e.BilledIn())) // That of the cost would tell nothing.
 		return out
 	}
+	out.Model = optional(string(e.Model))
 	out.BilledCurrency = optional(string(e.BilledCurrency))
 	out.Catalogue = optional(e.Catalogue)
 	if e.Costed {

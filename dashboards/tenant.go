@@ -127,7 +127,7 @@ func tenantCards(d TenantData, overall invoq.Latency) []Card {
 	if d.Problem == "" {
 		all = append(
 			all,
-			Card{Label: "Month to date", Figure: money(d.Bill.Total, c), Note: "sum of the lines so far"},
+			Card{Label: "Month to date", Figure: money(d.Bill.Total, c), Note: "functions, by the plan"},
 			Card{
 				Label:  "Today",
 				Figure: money(d.Today().Charge, c),
