@@ -160,11 +160,12 @@ func between(items []pricing.Item, from, to time.Time) []pricing.Item {
 	return items[find(from):find(to)]
 }
 
-// addUnpriced adds up what has no price, by meter and reason.
+// addUnpriced adds up what has no price, by meter, reason and
+// currency.
 func addUnpriced(to, more []pricing.Unpriced) []pricing.Unpriced {
 	for _, u := range more {
 		at := slices.IndexFunc(to, func(x pricing.Unpriced) bool {
-			return x.Meter == u.Meter && x.Reason == u.Reason
+			return x.Meter == u.Meter && x.Reason == u.Reason && x.Charged == u.Charged
 		})
 		if at < 0 {
 			to = append(to, u)

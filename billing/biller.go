@@ -334,8 +334,7 @@ func (x *bench) bill(st statement) invoq.Bill {
 		Status: invoq.BillDraft, Lines: st.lines, Total: st.total, Pinned: st.pinned,
 	}
 	for _, u := range st.unpriced {
-		b.Warnings = append(b.Warnings,
-			fmt.Sprintf("%s %s are not billed: %s prices them", u.Quantity, u.Meter, u.Reason))
+		b.Warnings = append(b.Warnings, unbilled(u, b.Currency))
 	}
 	b.Warnings = append(b.Warnings, st.warnings...)
 	return b

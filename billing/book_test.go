@@ -3,6 +3,7 @@ package billing_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,39 @@ func TestBillsNameTheirInputs(t *testing.T) {
 	}
 	wantLines(t, d.draft("acme", time.April),
 		"2026-03 AI_TOKENS by the cost catalogue 100000 − 0 = 1.8 corrects", "total 1.8")
+}
+
+// Usage that the cost catalogue charges for in another currency is on no bill,
+// and the bill names the currency, not a missing rate.
+func TestBillsNameAnotherCurrency(t *testing.T) {
+	d := openDesk(t)
+	d.tenant("acme", "UTC")
+	costs := billing.NewCosts(d.db, time.Now)
+	_, err := costs.Import(t.Context(), "EUR", []catalogue.Item{{
+		Meter: invoq.AITokens, Cost: invoq.MustDecimal("0.012"), Per: invoq.NewDecimal(1000, 0),
+		Model: invoq.RateMarkup, Factor: invoq.MustDecimal("1.5"),
+	}}, "test")
+	d.must(err)
+	at := time.Date(2026, time.March, 5, 12, 0, 0, 0, time.UTC)
+	booktest.Tell(t, d.db, billing.NewRater(d.db, costs, time.Now),
+		resource("acme", "r1", "gpt-4", invoq.AITokens, "250000", at),
+		resource("acme", "r2", "gpt-4", invoq.AITokens, "50000", at.Add(time.Hour)),
+		resource("acme", "r3", "disk", invoq.StorageMB, "7", at))
+	d.use("acme", "2026-03-10T09:00:00Z", 1100)
+	b := d.issue("acme", time.March)
+	wantLines(t, b, "2026-03 invocations 1100 − 100 = 10", "total 10")
+	want := []string{
+		"300000 AI_TOKENS are not billed: they are charged in EUR by the cost catalogue, and the bill is in USD",
+		"7 STORAGE_MB are not billed: no rate prices them",
+	}
+	slices.Sort(b.Warnings)
+	if diff := cmp.Diff(want, b.Warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	again, err := d.office.Recompute(t.Context(), everyone, b.ID)
+	if err != nil || !again.Agrees() {
+		t.Errorf("agrees %v: %v", again.Agrees(), err)
+	}
 }
 
 // A bill that was priced by tags keeps them: computing it again, and holding it

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"invoq"
@@ -57,6 +58,10 @@ func (a *account) charge(
 		}
 	}
 	st.lines = append(st.lines, lines...)
+	for _, u := range a.chargedElsewhere(p, book, t) {
+		st.unpriced = addUnpriced(st.unpriced, []pricing.Unpriced{u})
+		st.unpriced = takeUnpriced(st.unpriced, u.Meter, u.Quantity)
+	}
 	return nil
 }
 
@@ -64,21 +69,11 @@ func (a *account) charge(
 // meter and model.
 func (a *account) chargedLines(p part, book [][]postgres.BookUsage, t tags) []invoq.BillLine {
 	var all []*charged
-	for i, us := range book {
-		start := a.spans[i].Interval.Start
-		if !p.Contains(start) {
-			continue
-		}
-		month := start.In(a.period.Zone).Format("2006-01")
-		for j := range us {
-			u := &us[j]
-			kind, ok := kindOf(u.Model)
-			if !ok || u.Currency != a.tenant.Currency || p.sheet.Covers(sourceOf(u, t), u.Meter) {
-				continue
-			}
+	a.eachCharged(p, book, t, func(month string, kind invoq.RateKind, u *postgres.BookUsage) {
+		if u.Currency == a.tenant.Currency {
 			all = addCharged(all, month, kind, u)
 		}
-	}
+	})
 	slices.SortFunc(all, func(x, y *charged) int {
 		return cmp.Or(cmp.Compare(x.month, y.month), cmp.Compare(x.meter, y.meter),
 			cmp.Compare(x.model, y.model))
@@ -88,6 +83,51 @@ func (a *account) chargedLines(p part, book [][]postgres.BookUsage, t tags) []in
 		lines[i] = c.line()
 	}
 	return lines
+}
+
+// chargedElsewhere returns what the cost catalogue charges for in another
+// currency than the bill's, which therefore cannot be on it.
+func (a *account) chargedElsewhere(
+	p part, book [][]postgres.BookUsage, t tags,
+) (all []pricing.Unpriced) {
+	a.eachCharged(p, book, t, func(_ string, _ invoq.RateKind, u *postgres.BookUsage) {
+		if u.Currency != a.tenant.Currency {
+			all = addUnpriced(all, []pricing.Unpriced{{
+				Meter: u.Meter, Reason: pricing.OtherCurrency, Charged: u.Currency, Quantity: u.Quantity,
+			}})
+		}
+	})
+	return all
+}
+
+// eachCharged calls do for the part's usage that no rate of its plan covers and
+// that the cost catalogue has charged for, in whatever currency.
+func (a *account) eachCharged(
+	p part, book [][]postgres.BookUsage, t tags,
+	do func(month string, kind invoq.RateKind, u *postgres.BookUsage),
+) {
+	for i, us := range book {
+		start := a.spans[i].Interval.Start
+		if !p.Contains(start) {
+			continue
+		}
+		month := start.In(a.period.Zone).Format("2006-01")
+		for j := range us {
+			u := &us[j]
+			if kind, ok := kindOf(u.Model); ok && !p.sheet.Covers(sourceOf(u, t), u.Meter) {
+				do(month, kind, u)
+			}
+		}
+	}
+}
+
+// unbilled says why usage without a price is not on a bill in the currency.
+func unbilled(u pricing.Unpriced, currency invoq.Currency) string {
+	if u.Reason == pricing.OtherCurrency {
+		return fmt.Sprintf("%s %s are not billed: they are charged in %s by the cost catalogue, and the bill is in %s",
+			u.Quantity, u.Meter, u.Charged, currency)
+	}
+	return fmt.Sprintf("%s %s are not billed: %s prices them", u.Quantity, u.Meter, u.Reason)
 }
 
 // addCharged counts a sum of entries in.

@@ -29,6 +29,8 @@ type Unpriced struct {
 	Meter    invoq.Meter    `json:"meter"`
 	Reason   UnpricedReason `json:"reason"`
 	Quantity invoq.Decimal  `json:"quantity"`
+	// Charged is what it is charged in, where that is the reason.
+	Charged invoq.Currency `json:"charged,omitempty"`
 }
 
 // UnpricedReason says why usage has no price.
@@ -40,6 +42,9 @@ const (
 	NoRate UnpricedReason = "no rate"
 	// NoCost: its rate is made of the real cost, and nobody knows that.
 	NoCost UnpricedReason = "no cost"
+	// OtherCurrency: no rate of the plan selects it, and the cost catalogue charges
+	// for it in another currency than the plan's. Statements never say so; bills do.
+	OtherCurrency UnpricedReason = "another currency"
 )
 
 // add rounds the line, once, and puts it on the statement. A line about
