@@ -11,6 +11,13 @@ import (
 	"invoq/pricing"
 )
 
+// catalogueLine ends the name of a line that the cost catalogue charges.
+const catalogueLine = " by the cost catalogue"
+
+// FromCatalogue reports whether the line is what the cost catalogue charges, and
+// not a rate of the plan.
+func FromCatalogue(l invoq.BillLine) bool { return l.Rate == string(l.Meter)+catalogueLine }
+
 // charged sums what was charged by one model of the cost catalogue for one
 // meter in one month.
 type charged struct {
@@ -152,7 +159,7 @@ func addCharged(all []*charged, month string, kind invoq.RateKind, u *postgres.B
 // line returns the line of a bill.
 func (c *charged) line() invoq.BillLine {
 	l := invoq.BillLine{
-		Rate: string(c.meter) + " by the cost catalogue", Kind: invoq.LineUsage, Model: c.model, Meter: c.meter,
+		Rate: string(c.meter) + catalogueLine, Kind: invoq.LineUsage, Model: c.model, Meter: c.meter,
 		Month: c.month, Quantity: c.quantity, Billable: c.quantity, Cost: c.cost, List: c.amount, Exact: c.amount,
 		Steps: []invoq.LineStep{{Label: string(c.model), Quantity: c.quantity, Amount: c.amount}},
 	}

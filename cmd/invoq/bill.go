@@ -11,6 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"invoq"
+	"invoq/billing"
 )
 
 // billCmd is about the bills of a running server.
@@ -66,14 +67,15 @@ func (c *billRunCmd) Run(ctx context.Context, std stdio) error {
 	if run, err = c.follow(ctx, std, run); err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "%d tenants: %d drafts, %d final, %d kept, %d parked\n",
-		run.Tenants, run.Drafted, run.Final, run.Kept, run.Parked)
+	fmt.Fprintf(std.out, "%s: %s, %d final, %d kept, %d parked\n",
+		counted(int64(run.Tenants), "tenant", "tenants"), counted(int64(run.Drafted), "draft", "drafts"),
+		run.Final, run.Kept, run.Parked)
 	for _, p := range run.ParkedTenants {
 		fmt.Fprintf(std.out, "parked %s: %s\n", p.Tenant, p.Problem)
 	}
 	// A script must not take a run that left somebody out for a whole one.
 	if run.Parked > 0 {
-		return fmt.Errorf("%d tenants were parked", run.Parked)
+		return fmt.Errorf("%s parked", counted(int64(run.Parked), "tenant was", "tenants were"))
 	}
 	return nil
 }
@@ -106,6 +108,14 @@ func (c *billRunCmd) follow(ctx context.Context, std stdio, run billRun) (billRu
 	}
 }
 
+// counted joins a number with its noun.
+func counted(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 type billExplainCmd struct {
 	serverFlags
 	Bill    string `arg:"" help:"The bill's id or number."`
@@ -126,6 +136,7 @@ type explanation struct {
 		Number, Status, Currency, Sha256 string
 		ID                               string
 		TotalAmount                      invoq.Decimal `json:"total_amount"`
+		Catalogue                        int64         `json:"catalogue_version"`
 		Warnings                         []string
 	}
 	Lines []struct {
@@ -165,7 +176,14 @@ func (c *billExplainCmd) Run(ctx context.Context, std stdio) error {
 		for _, text := range l.Text {
 			fmt.Fprintln(std.out, text)
 		}
-		fmt.Fprintf(std.out, "  by plan %s, version %d\n", l.Plan, l.PlanVersion)
+		switch {
+		case !billing.FromCatalogue(l.Line):
+			fmt.Fprintf(std.out, "  by plan %s, version %d\n", l.Plan, l.PlanVersion)
+		case l.Line.Corrects != "": // The bill names the versions of its own period.
+			fmt.Fprintln(std.out, "  by the cost catalogue")
+		default:
+			fmt.Fprintf(std.out, "  by the cost catalogue, up to version %d\n", e.Bill.Catalogue)
+		}
 		if l.Line.Corrects != "" {
 			fmt.Fprintf(std.out, "  corrects bill %s\n", l.Line.Corrects)
 		}
@@ -173,9 +191,9 @@ func (c *billExplainCmd) Run(ctx context.Context, std stdio) error {
 			continue
 		}
 		for _, u := range l.Usage {
-			fmt.Fprintf(std.out, "  %s to %s  %s/%s %s  %s in %d entries, %d to %d\n",
+			fmt.Fprintf(std.out, "  %s to %s  %s/%s %s  %s in %s, %d to %d\n",
 				u.Start.Format(time.RFC3339), u.End.Format(time.RFC3339), u.Namespace, u.Service, u.Revision,
-				u.Quantity, u.Entries, u.First, u.Last)
+				u.Quantity, counted(u.Entries, "entry", "entries"), u.First, u.Last)
 		}
 	}
 	return nil

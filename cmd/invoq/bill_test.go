@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -46,6 +47,16 @@ func TestBillCommands(t *testing.T) {
 		s.post("/api/v1/metrics/aggregate", nil, nil)
 	}
 	use(1100)
+	s.post("/api/v1/costs", map[string]any{"currency": "USD", "items": []map[string]any{
+		{"resource": "AI_TOKENS", "cost": "0.5", "model": "MARKUP", "factor": "2"},
+	}}, nil)
+	event := fmt.Sprintf(`{"tenant_id":"acme","resourceType":"AI_TOKENS","service":"gpt-4","quantity":3,
+		"requestId":"1","timestamp":%q}`, at.Format(time.RFC3339))
+	a, _ := s.do(http.MethodPost, "/api/v1/usage", []byte(event), "Content-Type", "application/json")
+	if a.status != http.StatusAccepted {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	s.waitForEntries(2)
 	s.post("/api/v1/pricing/plans", map[string]any{
 		"name": "standard", "currency": "USD", "price_per_invocation": "0.01", "free_tier_invocations": "100",
 	}, nil)
@@ -64,10 +75,11 @@ func TestBillCommands(t *testing.T) {
 			}
 		}
 	}
-	bill(0, []string{"1 tenants: 0 drafts, 1 final, 0 kept, 0 parked"}, "run", month.Format("2006-01"), "--finalize")
+	bill(0, []string{"1 tenant: 0 drafts, 1 final, 0 kept, 0 parked"}, "run", month.Format("2006-01"), "--finalize")
 	bill(0, []string{
-		"bill INV-00000001, final: 10 USD", "1100 invocations, 100 free, 1000 billable", "by plan standard, version 1",
-		"/waiter waiter-00001  1100",
+		"bill INV-00000001, final: 13 USD", "1100 invocations, 100 free, 1000 billable", "by plan standard, version 1",
+		"/waiter waiter-00001  1100 in 1 entry, ",
+		"by the cost catalogue, up to version 1", "/gpt-4   3 in 1 entry, ",
 	}, "explain", "INV-00000001", "--entries")
 	bill(0, []string{"same bytes"}, "recompute", "INV-00000001")
 	use(1150)

@@ -21,8 +21,8 @@ const defaultKeyFile = "data/owner.key"
 
 // serverFlags say which server a command talks to, and as whom.
 type serverFlags struct {
-	URL     string `default:"http://127.0.0.1:8080" env:"INVOQ_URL" help:"Address of the server." placeholder:"URL"`
-	KeyFile string `default:"data/owner.key" env:"INVOQ_KEY_FILE" help:"File with the API key." placeholder:"FILE"`
+	URL     string `default:"http://127.0.0.1:8080" env:"INVOQ_URL" help:"Address of the server, ${default} if not given." placeholder:"URL"`
+	KeyFile string `default:"data/owner.key" env:"INVOQ_KEY_FILE" help:"File with the API key, ${default} if not given." placeholder:"FILE"`
 }
 
 // call sends JSON to the server, nothing if in is nil, and reads its answer

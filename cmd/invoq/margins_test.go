@@ -161,6 +161,11 @@ func TestMarginsByPlan(t *testing.T) {
 	if len(trace.Entries) != 1 || trace.Entries[0]["model"] != "PLAN" || trace.Entries[0]["billed_cost"] != "5" {
 		t.Errorf("the second event's trace is %v", trace.Entries)
 	}
+	viewer := s.newKey(t, "acme", "viewer")
+	seen, _ := s.do(http.MethodGet, "/api/v1/events/2/trace", nil, "Authorization", "Bearer "+viewer)
+	if text := string(seen.body); !strings.Contains(text, "billed_cost") || strings.Contains(text, "model") {
+		t.Errorf("a viewer is told %s", text)
+	}
 	if a := tell("bill:1", 1); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("an event under a bill's request id: %d %s", a.status, a.body)
 	}
