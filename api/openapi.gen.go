@@ -1334,7 +1334,7 @@ type TracedEntry struct {
 	Currency  *string `json:"currency,omitempty"`
 	Meter     string  `json:"meter"`
 
-	// Model Why it is billed what it is; PLAN where a rate of the tenant's plan says so.
+	// Model Why it is billed what it is; PLAN where a rate of the plan says so. For keys that may manage costs.
 	Model *string `json:"model,omitempty"`
 
 	// Position In the book.

@@ -18,7 +18,8 @@ acknowledged before is in the copy; it shares its blocks with the server's, so t
 little room.
 
   invoq snapshot
-  invoq serve --data "$(invoq snapshot)" --listen 127.0.0.1:8081    look at the copy
+  cp -r "$(invoq snapshot)" /srv/copy && chmod 755 /srv/copy
+  invoq serve --data /srv/copy --listen 127.0.0.1:8081    look at the copy
 
 The copy holds samples. A server that starts from it counts their windows again into a database of its own; what the
 database of the first holds (tenants, keys, plans, bills, the ledger) is not in it.`
