@@ -167,5 +167,7 @@ func calculationJSON(c billing.Calculation) Bill {
 
 // unpricedJSON gives usage without a price the form of the contract.
 func unpricedJSON(u pricing.Unpriced) Unpriced {
-	return Unpriced{Meter: string(u.Meter), Quantity: u.Quantity}
+	return Unpriced{
+		Meter: string(u.Meter), Quantity: u.Quantity, Reason: string(u.Reason), Charged: optional(string(u.Charged)),
+	}
 }

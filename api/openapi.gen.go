@@ -1367,10 +1367,15 @@ type UncountedService struct {
 
 // Unpriced defines model for Unpriced.
 type Unpriced struct {
-	Meter string `json:"meter"`
+	// Charged A currency.
+	Charged *string `json:"charged,omitempty"`
+	Meter   string  `json:"meter"`
 
 	// Quantity A decimal number as a string, exact; a JSON number is read digit by digit.
 	Quantity Decimal `json:"quantity"`
+
+	// Reason `no rate`, `no cost`, or `another currency`: the cost catalogue charges for it in `charged`.
+	Reason string `json:"reason"`
 }
 
 // Usage defines model for Usage.
