@@ -18,8 +18,10 @@ type counted map[string][]ingest.Sample
 func (c counted) Write(
 	_ context.Context, _ ingest.Scope, b *ingest.Batch,
 ) (ingest.Rejections, error) {
-	for _, s := range b.Series {
-		c[string(s.Labels)] = append(c[string(s.Labels)], b.Samples[s.First:s.End]...)
+	for i := range b.Series {
+		s := &b.Series[i]
+		name := string(b.Spell(s))
+		c[name] = append(c[name], b.Samples[s.First:s.End]...)
 	}
 	return ingest.Rejections{}, nil
 }
