@@ -4,8 +4,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // sampler draws paths around a forecast. A path is
@@ -37,30 +35,29 @@ func newSampler(in *input, path []float64, s Spread) sampler {
 
 // Paths draws n sample paths of the horizon, in the caller's unit. The same
 // forecast, n and seed give the same paths; each is a possible future, so sums,
-// maxima and prices may be computed path by path.
+// maxima and prices may be computed path by path. Their mean is that of the
+// forecast but for chance.
 func (f *Forecast) Paths(n int, seed uint64) [][]float64 {
 	paths := rows(n, len(f.Mean))
-	l := newLuck(seed)
-	gains := f.sampler.gains()
+	l, law := newLuck(seed), f.sampler.law()
 	for i, p := range paths {
 		l.begin(i)
-		f.sampler.draw(&l, gains, p)
+		f.sampler.draw(&l, law, p)
 		f.sampler.in.restore(p)
 	}
 	return paths
 }
 
-// draw writes one path, scaled. gains are those of the sampler, computed once.
-func (s *sampler) draw(l *luck, gains, out []float64) {
-	common := math.Sqrt(s.spread.Common) * l.student(s.spread.Folds)
-	own := math.Sqrt(1 - s.spread.Common)
+// draw writes one path, scaled, by the law of the sampler, computed once.
+func (s *sampler) draw(l *luck, law pathLaw, out []float64) {
+	common, own := law.commonAt(l.fate), law.own
 	rho := s.spread.Serial
 	fresh := math.Sqrt(1 - rho*rho)
 	g := l.steps.NormFloat64()
 	for i, v := range s.path {
-		out[i] = v + s.unit[i]*s.spread.errorAt(common+own*g)
-		if gains != nil {
-			out[i] = l.regain(math.Max(0, out[i]), gains[i], s.in.discrete)
+		out[i] = v + s.unit[i]*(s.spread.errorAt(common+own*g)-law.centre)
+		if law.gains != nil {
+			out[i] = l.regain(math.Max(0, out[i]), law.gains[i], s.in.discrete)
 		}
 		g = rho*g + fresh*l.steps.NormFloat64()
 	}
@@ -75,6 +72,8 @@ type luck struct {
 	wholeSource *rand.PCG
 	steps       *rand.Rand
 	whole       *rand.Rand
+	order       []int   // of the parts of fate
+	fate        float64 // of the whole path, uniform from 0 to fateSteps
 }
 
 func newLuck(seed uint64) luck {
@@ -83,20 +82,15 @@ func newLuck(seed uint64) luck {
 	return l
 }
 
+// begin turns to a path. Each run of fateSteps paths has one fate out of each
+// equally likely part, in random order: chance then moves their mean little.
 func (l *luck) begin(path int) {
+	if path%fateSteps == 0 || l.order == nil {
+		l.order = rand.New(rand.NewPCG(^l.seed, uint64(path/fateSteps))).Perm(fateSteps)
+	}
 	l.stepSource.Seed(l.seed, uint64(2*path))
 	l.wholeSource.Seed(l.seed, uint64(2*path+1))
-}
-
-// student draws from Student's distribution: a normal value over the root of a
-// mean square of normals, whose number need not be whole.
-func (l *luck) student(freedom float64) float64 {
-	g := l.steps.NormFloat64()
-	if freedom <= 0 {
-		return g
-	}
-	square := distuv.Gamma{Alpha: freedom / 2, Beta: freedom / 2, Src: l.wholeSource}
-	return g / math.Sqrt(math.Max(square.Rand(), 1e-6))
+	l.fate = float64(l.order[path%fateSteps]) + l.whole.Float64()
 }
 
 // regain gives a value cut off at zero its mean back. Of counts, some are left
@@ -126,10 +120,10 @@ const totalPaths = 1000
 func (f *Forecast) Total(seed uint64) Total {
 	l := newLuck(seed)
 	sums, path := make([]float64, totalPaths), make([]float64, len(f.Mean))
-	gains := f.sampler.gains()
+	law := f.sampler.law()
 	for i := range sums {
 		l.begin(i)
-		f.sampler.draw(&l, gains, path)
+		f.sampler.draw(&l, law, path)
 		sums[i] = f.sampler.in.unscale(sumOf(path))
 	}
 	slices.Sort(sums)

@@ -61,31 +61,6 @@ func (s *Spread) shapeMean() float64 {
 	return sum / shapeSteps
 }
 
-// gains are the factors that give values cut off at zero the mean of the
-// forecast again. Without them the sum of a path of rare counts would be far too
-// large: what lies below zero is lost, what lies above is not.
-func (s *sampler) gains() []float64 {
-	if !s.in.nonneg {
-		return nil
-	}
-	var errs [shapeSteps]float64
-	for i, g := range normalSteps {
-		errs[i] = s.spread.errorAt(g)
-	}
-	gains := make([]float64, len(s.path))
-	for i, v := range s.path {
-		cut := 0.0
-		for _, e := range errs {
-			cut += math.Max(0, v+s.unit[i]*e)
-		}
-		gains[i] = 1
-		if cut > 0 {
-			gains[i] = v * shapeSteps / cut
-		}
-	}
-	return gains
-}
-
 // errorAt is the standardised error at a standard normal value: linear between
 // the knots of the shape and beyond them.
 func (s *Spread) errorAt(g float64) float64 {

@@ -1,0 +1,70 @@
+package forecast
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// bursts is a short history of hours: mostly nothing, sometimes many calls.
+func bursts(n, gap, most int, seed uint64) []float64 {
+	r := rand.New(rand.NewPCG(seed, 5))
+	y := make([]float64, n)
+	for t := range y {
+		if r.IntN(gap) == 0 {
+			y[t] = float64(1 + r.IntN(most))
+		}
+	}
+	return y
+}
+
+// meanOfPaths fails unless sums of many paths have the mean of the forecast,
+// but for chance, and that lies within the outer tenths of them. It returns
+// how far off the mean is, in parts of the forecast's sum.
+func meanOfPaths(t interface{ Fatalf(string, ...any) }, f *Forecast, seed uint64) {
+	const n = 1000
+	sum, square := 0.0, 0.0
+	for _, p := range f.Paths(n, seed) {
+		s := sumOf(p)
+		sum, square = sum+s, square+s*s
+	}
+	mean, want := sum/n, sumOf(f.Mean)
+	deviation := math.Sqrt(math.Max(0, square/n-mean*mean))
+	// Five standard errors, and the linear pieces that stand for the law.
+	if slack := 5*deviation/math.Sqrt(n) + 0.01*math.Abs(want); math.Abs(mean-want) > slack {
+		t.Fatalf("paths sum up to %v, the forecast to %v: more than %v apart", mean, want, slack)
+	}
+	total := f.Total(seed)
+	if slack := 0.05 * math.Abs(want); mean < total.Lo80-slack || mean > total.Hi80+slack {
+		t.Fatalf("mean of paths %v is not within %+v", mean, total)
+	}
+	if scale := math.Max(math.Abs(want), total.Hi95-total.Lo95); deviation > scale {
+		t.Fatalf("paths deviate by %v, which %+v does not support", deviation, total)
+	}
+}
+
+// A month ahead of a few days with bursts: one fold or two tell the variance,
+// and its law has no mean unless it is cut off.
+func TestPathsOfSparseHistoryKeepTheMean(t *testing.T) {
+	for seed := range uint64(24) {
+		y := bursts(48+3*int(seed), 6, 60, seed)
+		f := run(t, Series{Values: y, Period: 24, Periods: []int{24, 168}}, Options{Horizon: 720})
+		meanOfPaths(t, f, seed)
+	}
+}
+
+// Whatever the history, sample paths and the forecast tell the same mean.
+func TestPathsKeepTheMean(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySeries(t)
+		if rapid.Bool().Draw(t, "sparse") {
+			n, seed := rapid.IntRange(2, 150).Draw(t, "length"), rapid.Uint64().Draw(t, "of bursts")
+			most := rapid.IntRange(1, 500).Draw(t, "most")
+			s.Values = bursts(n, rapid.IntRange(1, 30).Draw(t, "gap"), most, seed)
+		}
+		f := run(t, s, Options{Horizon: rapid.SampledFrom([]int{1, 24, 168, 720}).Draw(t, "horizon")})
+		meanOfPaths(t, f, rapid.Uint64().Draw(t, "luck"))
+	})
+}
