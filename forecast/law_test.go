@@ -21,9 +21,9 @@ func bursts(n, gap, most int, seed uint64) []float64 {
 }
 
 // meanOfPaths fails unless sums of many paths have the mean of the forecast,
-// but for chance, and that lies within the outer tenths of them. It returns
-// how far off the mean is, in parts of the forecast's sum.
-func meanOfPaths(t interface{ Fatalf(string, ...any) }, f *Forecast, seed uint64) {
+// but for chance, and that lies within the bounds of the total. Calls rarer than paths are not held against
+// them: top is the largest value of the history.
+func meanOfPaths(t interface{ Fatalf(string, ...any) }, f *Forecast, top float64, seed uint64) {
 	const n = 1000
 	sum, square := 0.0, 0.0
 	for _, p := range f.Paths(n, seed) {
@@ -32,17 +32,29 @@ func meanOfPaths(t interface{ Fatalf(string, ...any) }, f *Forecast, seed uint64
 	}
 	mean, want := sum/n, sumOf(f.Mean)
 	deviation := math.Sqrt(math.Max(0, square/n-mean*mean))
-	// Five standard errors, and the linear pieces that stand for the law.
-	if slack := 5*deviation/math.Sqrt(n) + 0.01*math.Abs(want); math.Abs(mean-want) > slack {
+	// Five standard errors, the linear pieces that stand for the law, and a few
+	// calls more or less where hardly a path has one.
+	if slack := 5*deviation/math.Sqrt(n) + 0.01*math.Abs(want) + 5*top/n; math.Abs(mean-want) > slack {
 		t.Fatalf("paths sum up to %v, the forecast to %v: more than %v apart", mean, want, slack)
 	}
 	total := f.Total(seed)
-	if slack := 0.05 * math.Abs(want); mean < total.Lo80-slack || mean > total.Hi80+slack {
+	if slack := 0.05*math.Abs(want) + 5*top/n; mean < total.Lo80-slack || mean > total.Hi80+slack {
 		t.Fatalf("mean of paths %v is not within %+v", mean, total)
 	}
-	if scale := math.Max(math.Abs(want), total.Hi95-total.Lo95); deviation > scale {
+	if scale := math.Max(math.Abs(want), total.Hi95-total.Lo95) + top; deviation > scale {
 		t.Fatalf("paths deviate by %v, which %+v does not support", deviation, total)
 	}
+}
+
+// largest is the largest size of the values that were observed.
+func largest(y []float64) float64 {
+	top := 0.0
+	for _, v := range y {
+		if !math.IsNaN(v) {
+			top = math.Max(top, math.Abs(v))
+		}
+	}
+	return top
 }
 
 // A month ahead of a few days with bursts: one fold or two tell the variance,
@@ -51,7 +63,7 @@ func TestPathsOfSparseHistoryKeepTheMean(t *testing.T) {
 	for seed := range uint64(24) {
 		y := bursts(48+3*int(seed), 6, 60, seed)
 		f := run(t, Series{Values: y, Period: 24, Periods: []int{24, 168}}, Options{Horizon: 720})
-		meanOfPaths(t, f, seed)
+		meanOfPaths(t, f, largest(y), seed)
 	}
 }
 
@@ -65,6 +77,6 @@ func TestPathsKeepTheMean(t *testing.T) {
 			s.Values = bursts(n, rapid.IntRange(1, 30).Draw(t, "gap"), most, seed)
 		}
 		f := run(t, s, Options{Horizon: rapid.SampledFrom([]int{1, 24, 168, 720}).Draw(t, "horizon")})
-		meanOfPaths(t, f, rapid.Uint64().Draw(t, "luck"))
+		meanOfPaths(t, f, largest(s.Values), rapid.Uint64().Draw(t, "luck"))
 	})
 }
