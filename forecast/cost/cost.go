@@ -59,8 +59,8 @@ type Outlook struct {
 	// SoFar is what the period costs if nothing more is used, fees included.
 	SoFar invoq.Decimal `json:"so_far"`
 	// Expected is the mean cost of the whole period over all paths. The bounds
-	// hold the cost with 80 and 95 % probability; Expected may lie outside them
-	// where a few futures are very dear.
+	// hold the cost with 80 and 95 % probability; where a few futures are very
+	// dear, they are moved out to hold Expected.
 	Expected invoq.Decimal `json:"expected"`
 	Lo80     invoq.Decimal `json:"lo80"`
 	Hi80     invoq.Decimal `json:"hi80"`
@@ -169,7 +169,13 @@ func (o *Outlook) setAmounts(futures []future) error {
 	slices.SortFunc(costs, invoq.Decimal.Cmp)
 	o.Expected = sum.Quo(invoq.NewDecimal(int64(len(costs)), 0), digits)
 	q := quantilesOf(costs)
-	o.Lo95, o.Lo80, o.Hi80, o.Hi95 = q.lo95, q.lo80, q.hi80, q.hi95
+	low := func(v invoq.Decimal) invoq.Decimal {
+		return slices.MinFunc([]invoq.Decimal{v, o.Expected}, invoq.Decimal.Cmp)
+	}
+	high := func(v invoq.Decimal) invoq.Decimal {
+		return slices.MaxFunc([]invoq.Decimal{v, o.Expected}, invoq.Decimal.Cmp)
+	}
+	o.Lo95, o.Lo80, o.Hi80, o.Hi95 = low(q.lo95), low(q.lo80), high(q.hi80), high(q.hi95)
 	return nil
 }
 
