@@ -39,7 +39,8 @@ func TestUnreadBodiesAreNoRequests(t *testing.T) {
 			if n > 0 {
 				want = http.StatusOK
 			}
-			if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != want {
+			_, err = io.Copy(io.Discard, res.Body)
+			if err := errors.Join(err, res.Body.Close()); err != nil || res.StatusCode != want {
 				t.Errorf("%s: answer %d is %d: %v", name, n, res.StatusCode, err)
 			}
 			if res.Close != (answers == 1) {

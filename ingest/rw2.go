@@ -287,8 +287,7 @@ func (d *decoderV2) exemplar(b []byte) error {
 	err = d.number(refs)
 	numbers := d.out.labels.numbers[first:]
 	d.out.labels.numbers = d.out.labels.numbers[:first]
-	var bad *LabelError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*LabelError](err); ok {
 		// No sample is worth less for it.
 		d.out.Exemplars = d.out.Exemplars[:last]
 		d.out.Skipped.Add(BadExemplar, 1, func() string { return bad.Detail })

@@ -24,7 +24,8 @@ func scanBill(row pgx.CollectableRow) (invoq.Bill, error) {
 	var finalized, paid, voided *time.Time
 	err := row.Scan(&b.ID, &b.Number, &b.TenantID, &b.Period.Start, &b.Period.End, &b.Timezone, &b.Currency,
 		&b.PlanID, &b.PlanVersion, &parts, &b.Status, &b.Total, &lines, &warnings, &b.Head.Size, &b.Head.Root,
-		&b.Catalogue, &tags, &b.OfWindows, &b.SHA256, &b.CreatedAt, &finalized, &paid, &b.Payment, &voided, &b.VoidReason)
+		&b.Catalogue, &tags, &b.OfWindows, &b.SHA256, &b.CreatedAt, &finalized, &paid, &b.Payment, &voided,
+		&b.VoidReason)
 	if err != nil {
 		return b, err
 	}

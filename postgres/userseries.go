@@ -69,7 +69,8 @@ func (db *DB) UserSeries(ctx context.Context, s invoq.Scope, f UserFilter) ([]Us
 	err := db.in(ctx, s, func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `
 			SELECT date_bin(make_interval(secs => @step), event_time, timestamptz '1970-01-01 00:00:00Z'),
-				meter, coalesce(nullif(billed_currency, ''), currency), sum(quantity)::float8, coalesce(sum(billed_cost), 0)::float8,
+				meter, coalesce(nullif(billed_currency, ''), currency), sum(quantity)::float8,
+				coalesce(sum(billed_cost), 0)::float8,
 				count(*) FILTER (WHERE billed_cost IS NULL)
 			FROM ledger_entries
 			WHERE tenant_id = @tenant::uuid AND user_id = @user::uuid

@@ -60,7 +60,8 @@ named with its line, and then nothing is stored, unless --skip-refused is given.
 a running server, or at its start. A tenant that is not known is registered, and the command says so.
 
 The exit code is 0 when every sample is stored, now or before. It is 2 when samples were refused: without --skip-refused
-nothing is stored then, with it all the others are. It is 1 for all else, such as samples that differ from what is stored.`
+nothing is stored then, with it all the others are. It is 1 for all else, such as samples
+that differ from what is stored.`
 }
 
 // Run stages the files' samples, and has them taken over.

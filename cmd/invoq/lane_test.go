@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -80,7 +81,8 @@ func (l *lane) post() (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+	_, err = io.Copy(io.Discard, res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
 		return 0, err
 	}
 	if res.Close {
