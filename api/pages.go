@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -289,9 +290,14 @@ func (s *Server) asset(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderCacheControl, versionLife)
 	}
 	c.Vary(fiber.HeaderAcceptEncoding)
-	if !acceptsGzip(c) {
-		return c.Send(a.Content)
+	read := a.Content
+	if acceptsGzip(c) {
+		c.Set(fiber.HeaderContentEncoding, "gzip")
+		read = a.Zipped
 	}
-	c.Set(fiber.HeaderContentEncoding, "gzip")
-	return c.Send(a.Zipped())
+	content, err := read()
+	if err != nil {
+		return fmt.Errorf("read asset: %w", err)
+	}
+	return c.Send(content)
 }

@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"io"
 	"io/fs"
 	"mime"
 	"path"
@@ -16,35 +18,47 @@ import (
 
 // Asset is a file that pages load: a style sheet, a script, a picture.
 type Asset struct {
-	// Content is the file; do not change it.
-	Content []byte
 	// Type is its media type.
 	Type string
 	// Version changes with the content. Pages ask for it, so that a browser may
 	// keep what it has for ever.
 	Version string
-	zipped  func() []byte
+	// Content returns the file. It is read anew each time: most browsers ask for
+	// it compressed, and a copy that nobody asks for would stay in memory.
+	Content func() ([]byte, error)
+	// Zipped returns the content compressed by gzip. It is compressed once; do
+	// not change it.
+	Zipped func() ([]byte, error)
 }
 
-// Zipped returns the content compressed by gzip. It is compressed once.
-func (a *Asset) Zipped() []byte { return a.zipped() }
-
-// newAsset names a file's version after its content.
-func newAsset(name string, content []byte) *Asset {
-	sum := sha256.Sum256(content)
-	return &Asset{
-		Content: content,
-		Type:    mediaType(name),
-		Version: hex.EncodeToString(sum[:6]),
-		zipped: sync.OnceValue(func() []byte {
-			var b bytes.Buffer
-			w := gzip.NewWriter(&b)
-			// Writing to a buffer does not fail.
-			_, _ = w.Write(content)
-			_ = w.Close()
-			return b.Bytes()
-		}),
+// newAsset describes a file, whose version is named after its content.
+func newAsset(files fs.FS, name string) (*Asset, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
 	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return nil, err
+	}
+	a := &Asset{
+		Type:    mediaType(name),
+		Version: hex.EncodeToString(sum.Sum(nil)[:6]),
+		Content: func() ([]byte, error) { return fs.ReadFile(files, name) },
+	}
+	a.Zipped = sync.OnceValues(func() ([]byte, error) {
+		content, err := a.Content()
+		if err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, err = w.Write(content)
+		err = errors.Join(err, w.Close())
+		return b.Bytes(), err
+	})
+	return a, nil
 }
 
 // mediaType does not ask the machine, which may have other ideas.
@@ -65,20 +79,15 @@ func mediaType(name string) string {
 	return "application/octet-stream"
 }
 
-// readAssets reads every asset, by its name.
+// readAssets returns every asset, by its name.
 func readAssets(files fs.FS) (map[string]*Asset, error) {
 	all := map[string]*Asset{}
 	err := fs.WalkDir(files, "assets", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		content, err := fs.ReadFile(files, name)
-		if err != nil {
-			return err
-		}
-		name = strings.TrimPrefix(name, "assets/")
-		all[name] = newAsset(name, content)
-		return nil
+		all[strings.TrimPrefix(name, "assets/")], err = newAsset(files, name)
+		return err
 	})
 	return all, err
 }

@@ -67,8 +67,12 @@ func WriteForecast(w io.Writer, view ForecastView) error {
 		if asset == nil {
 			return fmt.Errorf("page of forecasts: no asset %q", name)
 		}
+		content, err := asset.Content()
+		if err != nil {
+			return fmt.Errorf("page of forecasts: %w", err)
+		}
 		// A script element ends at the first closing tag, even in a string.
-		set(string(bytes.ReplaceAll(asset.Content, []byte("</script"), []byte(`<\/script`))))
+		set(string(bytes.ReplaceAll(content, []byte("</script"), []byte(`<\/script`))))
 	}
 	for _, c := range view.Charts {
 		page.Data = append(page.Data, c.data())

@@ -40,8 +40,13 @@ func Handler(cfg Config, stories []Story) http.Handler {
 			http.NotFound(w, r)
 			return
 		}
+		content, err := a.Content()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
 		w.Header().Set("Content-Type", a.Type)
-		_, _ = w.Write(a.Content)
+		_, _ = w.Write(content)
 	})
 	for _, s := range stories {
 		mux.HandleFunc("GET /"+s.Name, func(w http.ResponseWriter, _ *http.Request) { tell(w, cfg, s) })
