@@ -21,6 +21,8 @@ type core struct {
 	db      *tsdb.DB
 	syncer  *syncer
 	metrics *watchedRegistry
+	// exemplars is for how many of them the library has room.
+	exemplars atomic.Int64
 
 	mu      sync.Mutex
 	readers int

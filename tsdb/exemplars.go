@@ -51,8 +51,17 @@ func (a *appending) keepExemplars(c *carrier, p point) {
 			e.Ts, e.HasTs = p.t, true
 		}
 		if exemplarFits(e) {
-			a.w.store.shelf.add(c.entry.owner.tenant, c.labels, e, a.w.store.exemplarWindow())
+			a.shelve(c, e)
 		}
+	}
+}
+
+// shelve keeps an exemplar that the TSDB took.
+func (a *appending) shelve(c *carrier, e exemplar.Exemplar) {
+	s := a.w.store
+	kept := s.shelf.add(c.entry.owner.tenant, c.labels, e, s.outOfOrderWindow())
+	if int64(kept) >= a.core.exemplars.Load() {
+		a.core.growExemplars(kept, s.outOfOrderWindow())
 	}
 }
 
@@ -75,7 +84,7 @@ func (a *appending) alone(
 			a.refuseExemplars(c, &storage.AppendPartialError{ExemplarErrors: []error{err}})
 			continue
 		}
-		a.w.store.shelf.add(e.owner.tenant, c.labels, one, a.w.store.exemplarWindow())
+		a.shelve(c, one)
 	}
 	if err := app.Commit(); err != nil {
 		return fmt.Errorf("commit exemplars: %w", err)

@@ -64,8 +64,11 @@ func newExemplarShelf(most int) *exemplarShelf {
 }
 
 // add keeps an exemplar of a series, unless it is there already or older than
-// the series' latest by more than window milliseconds.
-func (s *exemplarShelf) add(tenant invoq.TenantName, ls labels.Labels, e exemplar.Exemplar, window int64) {
+// the series' latest by more than window milliseconds, and returns how many it
+// has now.
+func (s *exemplarShelf) add(
+	tenant invoq.TenantName, ls labels.Labels, e exemplar.Exemplar, window int64,
+) (total int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.by[tenant]
@@ -77,7 +80,7 @@ func (s *exemplarShelf) add(tenant invoq.TenantName, ls labels.Labels, e exempla
 	id := one.id()
 	newest, known := t.newest[id.series]
 	if t.known[id] || known && e.Ts < newest-window {
-		return
+		return s.total
 	}
 	if !known || e.Ts > newest {
 		t.newest[id.series] = e.Ts
@@ -88,6 +91,14 @@ func (s *exemplarShelf) add(tenant invoq.TenantName, ls labels.Labels, e exempla
 	if s.total > s.most {
 		s.evict(t)
 	}
+	return s.total
+}
+
+// count returns how many there are.
+func (s *exemplarShelf) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
 }
 
 // lookAgain is after how many evictions the largest is looked for anew.
@@ -185,14 +196,10 @@ func (s *Store) shelve(ctx context.Context) error {
 	slices.SortStableFunc(all, func(x, y shelved) int { return cmp.Compare(x.Ts, y.Ts) })
 	for _, e := range all {
 		tenant := invoq.TenantName(e.series.Get(ingest.TenantLabel))
-		s.shelf.add(tenant, e.series, e.Exemplar, s.exemplarWindow())
+		s.shelf.add(tenant, e.series, e.Exemplar, s.outOfOrderWindow())
 	}
 	return nil
 }
-
-// exemplarWindow is how much older than its series' last an exemplar may be, in
-// milliseconds, as the TSDB has it.
-func (s *Store) exemplarWindow() int64 { return (s.Lateness() + 2*blockRange).Milliseconds() }
 
 // ScopedExemplars returns the exemplars of the tenant's series alone; an empty
 // tenant means everybody's.

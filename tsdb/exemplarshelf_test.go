@@ -76,3 +76,41 @@ func TestExemplarsAfterARestart(t *testing.T) {
 		}
 	}
 }
+
+// Room for exemplars grows with them, none is lost meanwhile, and those that
+// come again long afterwards are known.
+func TestExemplarsGrow(t *testing.T) {
+	dir := t.TempDir()
+	in := func(c *Config) { c.Dir = dir }
+	write := func(s *Store, number int) {
+		one := of("a", float64(number), 1)
+		for i := range 100 {
+			id := fmt.Sprint(number, "-", i)
+			one.Exemplars = append(one.Exemplars,
+				ingesttest.Exemplar{Labels: []string{"trace_id", id}, T: at(number) + int64(i), V: 1})
+		}
+		if _, err := s.Writer().Write(t.Context(), ingest.Scope{Tenant: "acme"}, ingesttest.Batch(one)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(s *Store, kept int, room int64) {
+		t.Helper()
+		if n := s.shelf.count(); n != kept {
+			t.Errorf("%d exemplars, want %d", n, kept)
+		}
+		if n := s.core.Load().exemplars.Load(); n != room {
+			t.Errorf("room for %d, want %d", n, room)
+		}
+	}
+	s := openAt(t, in)
+	want(s, 0, fewExemplars)
+	for number := range 30 {
+		write(s, number)
+	}
+	write(s, 0)
+	want(s, 3000, 4*fewExemplars)
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want(open(t, in), 3000, 4*fewExemplars)
+}

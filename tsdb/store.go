@@ -82,6 +82,7 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 	if err := s.shelve(context.Background()); err != nil {
 		return nil, errors.Join(fmt.Errorf("read exemplars: %w", err), c.close())
 	}
+	c.fitExemplars(s.shelf.count(), s.outOfOrderWindow())
 	s.series.enforce()
 	if err := errors.Join(s.sweepStaging(), s.sweepSnapshots()); err != nil {
 		return nil, errors.Join(err, c.close())
@@ -104,9 +105,7 @@ func (s *Store) options() *tsdb.Options {
 	// Blocks merge up to a tenth of the retention, as the Prometheus server
 	// has it: few blocks to read, and retention drops no more than a tenth.
 	o.MaxBlockDuration = max(blockRange, min(s.cfg.Retention/10, 31*24*time.Hour)).Milliseconds()
-	// The writer asks for the lateness by the clock. Samples in memory reach back
-	// another block and a half, between which those of a backfill are put.
-	o.OutOfOrderTimeWindow = (s.Lateness() + 2*blockRange).Milliseconds()
+	o.OutOfOrderTimeWindow = s.outOfOrderWindow()
 	o.WALCompression = compression.Snappy
 	o.SeriesLifecycleCallback = s.series
 	// Start timestamps tell a counter's birth; only this encoding keeps them.
@@ -114,7 +113,7 @@ func (s *Store) options() *tsdb.Options {
 	o.EnableHistogramSTEncoding = true
 	o.FloatChunkEncoding = chunkenc.EncXOR2
 	o.EnableExemplarStorage = true
-	o.MaxExemplars = maxExemplars
+	o.MaxExemplars = maxExemplars // As the log may have; see fitExemplars.
 	return o
 }
 
@@ -130,6 +129,12 @@ func (s *Store) Retention() time.Duration { return s.cfg.Retention }
 // Lateness returns how far behind the newest sample one that is still accepted
 // may lie: the newest may be ahead of the clock that ages are measured by.
 func (s *Store) Lateness() time.Duration { return s.cfg.Lateness + s.cfg.Ahead }
+
+// outOfOrderWindow is how much older than its series' newest a sample or an
+// exemplar may be for the TSDB, in milliseconds. The writer asks for the lateness
+// by the clock. Samples in memory reach back another block and a half, between
+// which those of a backfill are put.
+func (s *Store) outOfOrderWindow() int64 { return (s.Lateness() + 2*blockRange).Milliseconds() }
 
 // Querier reads the raw samples of all tenants in [mint, maxt], milliseconds.
 func (s *Store) Querier(mint, maxt int64) (storage.Querier, error) {

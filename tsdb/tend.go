@@ -183,6 +183,7 @@ func (s *Store) reopen(c *core) error {
 		s.breakDown(fmt.Errorf("read the samples anew: %w", err))
 		return err
 	}
+	next.fitExemplars(s.shelf.count(), s.outOfOrderWindow())
 	s.series.enforce()
 	s.core.Store(next)
 	s.mu.Lock()
