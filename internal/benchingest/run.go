@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -110,13 +112,11 @@ func (c config) compare(
 	r := runner{settle: c.settle, progress: progress}
 	t := table{load: l}
 	for round := range c.rounds {
-		contenders := contendersOf(programs)
-		for i := range contenders {
-			// No one is always the first, or always follows the same.
-			who := contenders[(i+round)%len(contenders)]
+		for _, who := range turns(contendersOf(programs), round) {
 			if set == nil || time.Since(set.made) > freshness {
 				set = encodeLoad(l, time.Now(), rw1, rw2)
 			}
+			quiet()
 			res, err := r.run(ctx, who.program, who.protocol, set, l.name == "b")
 			if err != nil {
 				return fmt.Errorf("load %s, %s: %w", l.name, who, err)
@@ -125,6 +125,27 @@ func (c config) compare(
 		}
 	}
 	return t.print(out)
+}
+
+// turns returns who is loaded after whom in a round: no one is always the first,
+// or always follows the same.
+func turns(contenders []contender, round int) []contender {
+	n := len(contenders)
+	order := make([]contender, n)
+	for i := range order {
+		order[i] = contenders[(i+round)%n]
+	}
+	if round%2 == 1 {
+		slices.Reverse(order)
+	}
+	return order
+}
+
+// quiet waits until the machine has nothing left to do for whoever came before:
+// files to write to the disk, and requests that are not needed any more.
+func quiet() {
+	runtime.GC()
+	syscall.Sync()
 }
 
 // contender is a program that is loaded by a protocol.
