@@ -94,6 +94,11 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
+// stripes are the parts, with a lock each, of the library's maps of series. Its
+// own 16,384 take 6 MiB before there is a series; so many are enough for all
+// processors there are.
+const stripes = 1 << 11
+
 // options returns how the TSDB is opened.
 func (s *Store) options() *tsdb.Options {
 	o := tsdb.DefaultOptions()
@@ -107,6 +112,7 @@ func (s *Store) options() *tsdb.Options {
 	o.MaxBlockDuration = max(blockRange, min(s.cfg.Retention/10, 31*24*time.Hour)).Milliseconds()
 	o.OutOfOrderTimeWindow = s.outOfOrderWindow()
 	o.WALCompression = compression.Snappy
+	o.StripeSize = stripes
 	o.SeriesLifecycleCallback = s.series
 	// Start timestamps tell a counter's birth; only this encoding keeps them.
 	o.EnableSTStorage = true
