@@ -24,6 +24,9 @@ type Batch struct {
 	// Hashes are those that package tlog stores for the entries, one after
 	// the other, from tlog.StoredHashIndex(0, First).
 	Hashes []tlog.Hash
+	// FirstHash is that index as it is stored, by which proofs find the hashes. It
+	// is set where a batch is read.
+	FirstHash int64
 	// Root is that of the tree with the batch.
 	Root     tlog.Hash
 	PostedAt time.Time

@@ -107,6 +107,9 @@ func TestCampaignTampering(t *testing.T) {
 		"a billed cost is edited in the last digit": {func(t *testing.T, s *shelf) {
 			s.forge(t, "UPDATE ledger_entries SET billed_cost = billed_cost + 1e-30 WHERE position = 599")
 		}, 500, "entry 599: the entry is not what was hashed"},
+		"where proofs look for hashes is edited": {func(t *testing.T, s *shelf) {
+			s.forge(t, "UPDATE ledger_batches SET first_hash = first_hash + 1 WHERE first_entry = 300")
+		}, 300, "its hashes are not stored where they are looked for"},
 		"usage is moved to another user": {func(t *testing.T, s *shelf) {
 			s.forge(t, `UPDATE ledger_entries SET user_id = (
 				SELECT user_id FROM ledger_entries WHERE position = 1) WHERE position = 0`)
@@ -182,6 +185,28 @@ func TestCampaignTampering(t *testing.T) {
 				t.Errorf("said\n%s, want %q", said(r), x.says)
 			}
 		})
+	}
+}
+
+// A cost that is not known is two empty columns; margins would sum up either of
+// them, and so neither can be filled in unseen.
+func TestMadeUpCost(t *testing.T) {
+	for _, column := range []string{"real_cost", "unit_cost"} {
+		s := newShelf(t)
+		bandwidth := event(1)
+		bandwidth.Measures[0].Meter = invoq.BandwidthMB // No rater here knows what it costs.
+		s.post(t, event(0), bandwidth)
+		s.sign(t)
+		if r := s.verify(t); !r.OK() {
+			t.Fatalf("before it is touched: %+v", r)
+		}
+		for _, table := range []string{"ledger_entries", "ledger_entries_202601", "ledger_entries_202602"} {
+			s.exec(t, "ALTER TABLE "+table+" DISABLE TRIGGER ALL")
+		}
+		s.exec(t, "UPDATE ledger_entries SET "+column+" = 7 WHERE position = 1")
+		if r := s.verify(t); !strings.Contains(said(r), "entry 1: the entry is not what was hashed") {
+			t.Errorf("%s of 7 is made up; said %q", column, said(r))
+		}
 	}
 }
 

@@ -212,6 +212,9 @@ func (b *Batch) leaf(position int64) (tlog.Hash, bool) {
 // that were signed over it. It goes on from the stored leaves: where an entry
 // differs from its leaf, that has been said, and what follows is still checked.
 func (v *Verification) inner(b *Batch) {
+	if b.FirstHash != tlog.StoredHashIndex(0, b.First) {
+		v.report.add(Problem{b.First, -1, "its hashes are not stored where they are looked for"})
+	}
 	if v.lost {
 		return
 	}

@@ -30,14 +30,24 @@ func scanEntry(row pgx.CollectableRow) (ledger.Entry, error) {
 	if err != nil {
 		return e, err
 	}
-	if unit != nil && realCost != nil {
-		e.Costed, e.UnitCost, e.RealCost = true, *unit, *realCost
+	// Both or neither, as they were written. One alone was put there since: it is
+	// read as a cost, so that it is not what was hashed.
+	if unit != nil || realCost != nil {
+		e.Costed, e.UnitCost, e.RealCost = true, known(unit), known(realCost)
 	}
 	if billed != nil {
 		e.Priced, e.BilledCost = true, *billed
 	}
 	e.EventTime, e.ReceivedAt = e.EventTime.UTC(), e.ReceivedAt.UTC()
 	return e, nil
+}
+
+// known returns a number, 0 for one that is not known.
+func known(d *invoq.Decimal) invoq.Decimal {
+	if d == nil {
+		return invoq.Decimal{}
+	}
+	return *d
 }
 
 // Entries returns the entries in scope at positions from until before to, in
@@ -75,7 +85,7 @@ func (db *DB) Batches(ctx context.Context, from int64, limit int) ([]ledger.Batc
 	var all []ledger.Batch
 	err := db.in(ctx, invoq.Everyone(), func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `
-			SELECT first_entry, entries, root, hashes, posted_at
+			SELECT first_entry, entries, first_hash, root, hashes, posted_at
 			FROM ledger_batches
 			WHERE first_entry >= $1
 			ORDER BY first_entry
@@ -90,7 +100,7 @@ func (db *DB) Batches(ctx context.Context, from int64, limit int) ([]ledger.Batc
 func scanBatch(row pgx.CollectableRow) (ledger.Batch, error) {
 	var b ledger.Batch
 	var root, hashes []byte
-	if err := row.Scan(&b.First, &b.Count, &root, &hashes, &b.PostedAt); err != nil {
+	if err := row.Scan(&b.First, &b.Count, &b.FirstHash, &root, &hashes, &b.PostedAt); err != nil {
 		return b, err
 	}
 	if len(root) != tlog.HashSize || len(hashes)%tlog.HashSize != 0 {
