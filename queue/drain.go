@@ -19,6 +19,9 @@ const (
 	drainAhead = 8
 	// purgeEvery is how often what was posted is forgotten.
 	purgeEvery = 200 * time.Millisecond
+	// purgeAgain is how soon it is tried again to forget what could not be, for
+	// want of an outside consumer's acknowledgement say.
+	purgeAgain = time.Second
 	// Waits between two attempts to post the same events.
 	firstRetry, lastRetry = 100 * time.Millisecond, 10 * time.Second
 )
@@ -59,17 +62,21 @@ func (q *Queue) drainOnce(
 		q.read(ctx, read)
 	}()
 	defer func() { cancel(); <-ended }()
+	q.forgotten = 0 // A server that was opened anew may count from elsewhere.
 	purged := time.Now()
-	var done uint64 // the last sequence that was posted
+	var done, kept uint64 // the last sequence that was posted, and could not be forgotten
 	for {
-		events, last, err := q.gather(ctx, read, done > 0)
+		events, last, err := q.gather(ctx, read, waitToForget(done, kept))
 		if len(events) > 0 && q.insist(ctx, events, post) {
 			done = last
 		}
 		stopping := err != nil || ctx.Err() != nil
 		if done > 0 && (len(events) == 0 || stopping || time.Since(purged) >= purgeEvery) {
-			q.forget(ctx, done)
-			done, purged = 0, time.Now()
+			kept = done
+			if q.forget(ctx, done) {
+				done, kept = 0, 0
+			}
+			purged = time.Now()
 		}
 		if stopping {
 			return err
@@ -77,14 +84,26 @@ func (q *Queue) drainOnce(
 	}
 }
 
-// gather takes what has been read, at least one message unless something waits
-// to be forgotten and nothing has come.
+// waitToForget returns how long new messages are waited for before what was
+// posted is forgotten; 0 is for ever.
+func waitToForget(done, kept uint64) time.Duration {
+	switch done {
+	case 0:
+		return 0
+	case kept:
+		return purgeAgain
+	}
+	return purgeEvery
+}
+
+// gather takes what has been read, at least one message unless nothing has come
+// for as long as may be waited.
 func (q *Queue) gather(
-	ctx context.Context, read <-chan message, hurry bool,
+	ctx context.Context, read <-chan message, atMost time.Duration,
 ) (events []invoq.Event, last uint64, err error) {
 	wait := make(<-chan time.Time)
-	if hurry {
-		timer := time.NewTimer(purgeEvery)
+	if atMost > 0 {
+		timer := time.NewTimer(atMost)
 		defer timer.Stop()
 		wait = timer.C
 	}
@@ -194,24 +213,27 @@ func (q *Queue) open(ctx context.Context, m jetstream.Msg) (message, error) {
 }
 
 // forget deletes messages up to a sequence, or as far as the outside consumer
-// has acknowledged them. What is not deleted now is later.
-func (q *Queue) forget(ctx context.Context, posted uint64) {
+// has acknowledged them, and reports whether that was all. What is not deleted
+// now has to be later, also when nothing new comes: a full queue takes nothing.
+func (q *Queue) forget(ctx context.Context, posted uint64) (all bool) {
 	// The embedded server writes as it deletes, and stands still for ever where
 	// that finds no room. Deleting may be what makes room, so a little is enough.
 	if q.cfg.Disk.Room() != nil && q.cfg.Disk.Probe() != nil {
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), q.cfg.putTime)
 	defer cancel()
+	upTo := posted
 	if floor, popping := q.popFloor(ctx); popping {
-		posted = min(posted, floor)
+		upTo = min(posted, floor)
 	}
-	if posted == 0 {
-		return
+	if upTo <= q.forgotten {
+		return upTo == posted
 	}
 	l := q.link.Load()
-	err := l.stream.Purge(ctx, jetstream.WithPurgeSequence(posted+1))
+	err := l.stream.Purge(ctx, jetstream.WithPurgeSequence(upTo+1))
 	if err == nil {
+		q.forgotten = upTo
 		if err = l.folder.rewritten(); err != nil {
 			q.lose(err)
 		}
@@ -220,6 +242,7 @@ func (q *Queue) forget(ctx context.Context, posted uint64) {
 		q.meters.failed.Inc()
 		q.cfg.Log.Warn("posted events stay in the queue until the next try", "err", err)
 	}
+	return err == nil && upTo == posted
 }
 
 // pause waits, or until the context ends.

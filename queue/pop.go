@@ -54,9 +54,15 @@ func (q *Queue) Pop(ctx context.Context, max int) (Popped, error) {
 	}
 	var p Popped
 	for m := range batch.Messages() {
-		if p.Events, err = decode(p.Events, m.Data()); err != nil {
-			return Popped{}, fmt.Errorf("read a message of the queue: %w", err)
+		events, err := decode(nil, m.Data())
+		if err != nil {
+			// The drain puts it aside; here it must not come again for ever.
+			if err := m.Term(); err != nil {
+				return Popped{}, fmt.Errorf("pass over an unreadable message: %w", err)
+			}
+			continue
 		}
+		p.Events = append(p.Events, events...)
 		p.Receipts = append(p.Receipts, base64.RawURLEncoding.EncodeToString([]byte(m.Reply())))
 	}
 	q.meters.popped.Add(len(p.Events))

@@ -68,6 +68,8 @@ type Queue struct {
 	// closing ends tend, which closes tended.
 	closing, tended chan struct{}
 	failed          chan struct{}
+	// forgotten is the last sequence that was deleted; of the drain alone.
+	forgotten uint64
 
 	mu     sync.Mutex
 	closed bool

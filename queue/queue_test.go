@@ -283,6 +283,71 @@ func TestPop(t *testing.T) {
 	}
 }
 
+// A queue that is full of posted events has room again when its consumer has
+// acknowledged them, though nothing new can come before.
+func TestFullUntilPopped(t *testing.T) {
+	q := openQueue(t, t.TempDir(), func(c *Config) { c.MaxBytes = 1 << 20 })
+	if _, err := q.Pop(t.Context(), 1); err != nil { // Makes the consumer.
+		t.Fatal(err)
+	}
+	taken := 0
+	for q.Put(t.Context(), events(100*taken, 100*taken+100)) == nil {
+		taken++
+	}
+	out := newSink(0)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- q.Drain(ctx, out.post) }()
+	defer func() { cancel(); <-ended }()
+	for <-out.grown < 100*taken {
+	}
+	pause(t.Context(), 3*purgeEvery) // Forgetting was tried, and nothing could be.
+	popped := 0
+	for popped < 100*taken {
+		p, err := q.Pop(t.Context(), MaxPop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		popped += len(p.Events)
+		if err := q.Ack(t.Context(), p.Receipts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for err := error(nil); ; pause(t.Context(), 10*time.Millisecond) {
+		if err = q.Put(t.Context(), events(0, 100)); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the queue has no room after everything was posted and popped: %v", err)
+		}
+	}
+}
+
+// A message that nobody can read does not stop the consumer either.
+func TestPopUnreadableMessage(t *testing.T) {
+	q := openQueue(t, t.TempDir())
+	if _, err := q.link.Load().js.Publish(t.Context(), subject, []byte("\x01\xff")); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Put(t.Context(), events(0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := q.Pop(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"req-0"}, ids(p.Events)); diff != "" || len(p.Receipts) != 1 {
+		t.Errorf("%d receipts\n%s", len(p.Receipts), diff)
+	}
+	if err := q.Ack(t.Context(), p.Receipts); err != nil {
+		t.Fatal(err)
+	}
+	if floor, popping := q.popFloor(t.Context()); floor != 2 || !popping {
+		t.Errorf("the consumer holds events from %d on, want none", floor)
+	}
+}
+
 func TestReceiptsAreChecked(t *testing.T) {
 	q := openQueue(t, t.TempDir())
 	f := func(subject string) {
