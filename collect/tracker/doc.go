@@ -10,7 +10,8 @@
 // goroutine does the rest. Every usage has a request id from the start, so that
 // one that is sent twice counts once.
 //
-// Usage is lost in two ways only, and both are counted and told: when memory or
-// the spool is full, and when the program is killed before a batch was sent or
-// spooled, which Config.Every bounds. Close sends or spools what is left.
+// Usage is lost when memory and the spool are full and when it says what cannot
+// be sent, such as no number; both are counted and told. It is also lost when
+// the program is killed before a batch was sent or spooled, which Config.Every
+// bounds. Close sends or spools what is left.
 package tracker

@@ -43,31 +43,44 @@ func (t *Tracker) run() {
 	}
 }
 
-// flush sends or spools all that is left.
+// flush sends or spools all that is left, and loses what has no room.
 func (t *Tracker) flush(ctx context.Context) {
-	if !t.send(ctx) {
-		t.spill()
+	if t.send(ctx) {
+		return
+	}
+	t.spill()
+	t.mu.Lock()
+	left := len(t.pending)
+	t.pending = nil
+	t.mu.Unlock()
+	if left > 0 {
+		t.lose(left, fmt.Errorf("tracker: %d usages were lost: the end came first", left))
 	}
 }
 
-// spill spools all that is pending.
+// spill spools all that is pending, as far as there is room.
 func (t *Tracker) spill() {
+	if t.cfg.Spool == "" {
+		return
+	}
 	for us := t.take(); len(us) > 0; us = t.take() {
-		t.keep(us)
+		if !t.keep(us) {
+			return
+		}
 	}
 }
 
 // send sends what was spooled and then what is pending, and reports whether the
 // server took it. What it did not take is spooled.
 func (t *Tracker) send(ctx context.Context) bool {
-	err := t.spool.replay(t.cfg.Batch, func(us []json.RawMessage) error { return post(ctx, t, us) })
+	err := t.spool.replay(t.cfg.Batch, func(us []json.RawMessage) error { return t.post(ctx, us) })
 	if err != nil {
 		t.tell(err)
 		t.keep(t.take())
 		return false
 	}
 	for us := t.take(); len(us) > 0; us = t.take() {
-		if err := post(ctx, t, us); err != nil {
+		if err := t.post(ctx, us); err != nil {
 			t.tell(err)
 			t.keep(us)
 			return false
@@ -76,11 +89,26 @@ func (t *Tracker) send(ctx context.Context) bool {
 	return true
 }
 
+// maxBodyBytes bounds a body: the server takes four times as much, and what
+// stands before it often no more.
+const maxBodyBytes = 1_000_000
+
+// batchOf returns how many of usages make one body.
+func (t *Tracker) batchOf(us []json.RawMessage) int {
+	bytes := 0
+	for n := range us {
+		if bytes += len(us[n]) + 1; n == t.cfg.Batch || bytes >= maxBodyBytes {
+			return n
+		}
+	}
+	return len(us)
+}
+
 // take returns a batch of what is pending.
-func (t *Tracker) take() []Usage {
+func (t *Tracker) take() []json.RawMessage {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := min(len(t.pending), t.cfg.Batch)
+	n := t.batchOf(t.pending)
 	us := t.pending[:n:n]
 	t.pending = t.pending[n:]
 	if len(t.pending) == 0 {
@@ -89,19 +117,30 @@ func (t *Tracker) take() []Usage {
 	return us
 }
 
-// keep spools usages for later.
-func (t *Tracker) keep(us []Usage) {
+// keep spools usages for later and reports whether all had room there. The rest
+// goes back to memory, and is lost as far as that is full too.
+func (t *Tracker) keep(us []json.RawMessage) bool {
 	if len(us) == 0 {
-		return
+		return true
 	}
-	if n, err := t.spool.add(us); err != nil {
-		t.lose(len(us)-n, fmt.Errorf("tracker: %d usages were lost: %w", len(us)-n, err))
+	n, err := t.spool.add(us)
+	if err == nil {
+		return true
 	}
+	us = us[n:]
+	t.mu.Lock()
+	room := min(max(t.cfg.Pending-len(t.pending), 0), len(us))
+	t.pending = append(us[:room:room], t.pending...)
+	t.mu.Unlock()
+	if lost := len(us) - room; lost > 0 {
+		t.lose(lost, fmt.Errorf("tracker: %d usages were lost: %w", lost, err))
+	}
+	return false
 }
 
 // post sends a batch. An error says that the server did not take it and that
 // it should be sent again; what it refused for good is told and not sent again.
-func post[T any](ctx context.Context, t *Tracker, us []T) error {
+func (t *Tracker) post(ctx context.Context, us []json.RawMessage) error {
 	body, err := json.Marshal(us)
 	if err != nil {
 		t.lose(len(us), fmt.Errorf("tracker: a batch cannot be written: %w", err))

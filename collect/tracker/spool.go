@@ -9,9 +9,6 @@ import (
 	"os"
 )
 
-// maxLine bounds one usage in the spool.
-const maxLine = 64 << 10
-
 // spool is a file of usages, a line of JSON each. The zero value, without a
 // path, has no room.
 type spool struct {
@@ -23,7 +20,7 @@ type spool struct {
 var errSpoolFull = errors.New("the spool is full")
 
 // add appends usages and returns how many had room.
-func (s *spool) add(us []Usage) (n int, err error) {
+func (s *spool) add(us []json.RawMessage) (n int, err error) {
 	if s.path == "" {
 		return 0, errSpoolFull
 	}
@@ -40,11 +37,7 @@ func (s *spool) add(us []Usage) (n int, err error) {
 	// A line that a crash has torn is ended; an empty one is passed over.
 	lines := []byte("\n")
 	full := error(nil)
-	for _, u := range us {
-		line, err := json.Marshal(u)
-		if err != nil {
-			return 0, fmt.Errorf("write a usage: %w", err)
-		}
+	for _, line := range us {
 		if int64(len(lines)+len(line)) >= room {
 			full = errSpoolFull
 			break
@@ -58,8 +51,8 @@ func (s *spool) add(us []Usage) (n int, err error) {
 	return n, full
 }
 
-// replay hands out what is spooled, in batches, and empties the spool when all
-// was taken. After an error everything is handed out again: usages have request
+// replay hands out what is spooled, in batches that make one body, and empties
+// the spool when all was taken. After an error everything is handed out again: usages have request
 // ids, and count once.
 func (s *spool) replay(batch int, send func([]json.RawMessage) error) error {
 	if s.path == "" {
@@ -74,18 +67,21 @@ func (s *spool) replay(batch int, send func([]json.RawMessage) error) error {
 	}
 	defer f.Close()
 	var us []json.RawMessage
+	bytes := 0
 	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, maxLine)
+	lines.Buffer(nil, int(s.limit)+maxUsageBytes)
 	for lines.Scan() {
-		if line := lines.Bytes(); json.Valid(line) { // Not what a crash has torn.
-			us = append(us, append(json.RawMessage(nil), line...))
+		line := lines.Bytes()
+		if len(line) > maxUsageBytes || !json.Valid(line) {
+			continue // What a crash has torn.
 		}
-		if len(us) == batch {
+		if bytes += len(line) + 1; len(us) == batch || bytes >= maxBodyBytes {
 			if err := send(us); err != nil {
 				return err
 			}
-			us = us[:0]
+			us, bytes = us[:0], len(line)+1
 		}
+		us = append(us, append(json.RawMessage(nil), line...))
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("read the spool: %w", err)

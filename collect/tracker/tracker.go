@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,12 +44,13 @@ type Config struct {
 	Key string
 	// Service and Platform stand in usage that names none.
 	Service, Platform string
-	// Spool is a file for usage while the server is away; empty: what does not
-	// fit into memory is lost. It is one tracker's own.
+	// Spool is a file for usage while the server is away; empty: it waits in
+	// memory. It is one tracker's own.
 	Spool string
 	// SpoolBytes bounds the spool; 64 MiB.
 	SpoolBytes int64
-	// Pending bounds the usages that wait in memory; 100,000.
+	// Pending bounds the usages that wait in memory, also those that the spool
+	// has no room for; 100,000.
 	Pending int
 	// Batch is how many are sent at once, at most 10,000; 1,000.
 	Batch int
@@ -72,7 +74,7 @@ type Tracker struct {
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
-	pending []Usage
+	pending []json.RawMessage // usages as they are sent
 	lost    int64
 	closed  bool
 
@@ -123,12 +125,17 @@ func (t *Tracker) Track(ctx context.Context, u Usage) {
 		u.Time = time.Now()
 	}
 	u.Time = u.Time.UTC()
+	line, err := u.line()
+	if err != nil {
+		t.lose(1, fmt.Errorf("tracker: a usage of %q was lost: %w", u.Resource, err))
+		return
+	}
 	t.mu.Lock()
 	full := t.closed || len(t.pending) >= t.cfg.Pending
 	if full {
 		t.lost++
 	} else {
-		t.pending = append(t.pending, u)
+		t.pending = append(t.pending, line)
 	}
 	enough := len(t.pending) >= t.cfg.Batch
 	t.mu.Unlock()
@@ -140,7 +147,28 @@ func (t *Tracker) Track(ctx context.Context, u Usage) {
 	}
 }
 
-// Lost returns how many usages had no place to wait.
+// maxUsageBytes bounds a usage as it is sent: more than all that the server
+// takes of one.
+const maxUsageBytes = 32 << 10
+
+// line returns the usage as it is sent. What cannot be is found here, before it
+// stands among others.
+func (u *Usage) line() (json.RawMessage, error) {
+	if u.Quantity == "" { // It would be written as 0.
+		return nil, errors.New("it has no quantity")
+	}
+	line, err := json.Marshal(u)
+	if err != nil {
+		return nil, fmt.Errorf("write it: %w", err)
+	}
+	if len(line) > maxUsageBytes {
+		return nil, fmt.Errorf("it has %d bytes, more than %d", len(line), maxUsageBytes)
+	}
+	return line, nil
+}
+
+// Lost returns how many usages had no place to wait, or could not be sent for
+// what they say.
 func (t *Tracker) Lost() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -179,7 +207,7 @@ func (t *Tracker) tell(err error) {
 	}
 }
 
-// lose counts usages that had no place to wait.
+// lose counts usages that are lost, and tells why.
 func (t *Tracker) lose(n int, err error) {
 	t.mu.Lock()
 	t.lost += int64(n)

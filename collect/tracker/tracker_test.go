@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -224,6 +225,86 @@ func TestBounds(t *testing.T) {
 	closeTracker(t, newTracker(t, b, func(c *tracker.Config) { c.Spool = spool }))
 	if int64(b.count()) != kept {
 		t.Errorf("%d usages arrived, %d were not lost", b.count(), kept)
+	}
+}
+
+// Without a spool usage waits in memory, as much as fits, until the server is
+// back.
+func TestNoSpool(t *testing.T) {
+	b := newInbox(t)
+	b.set(func() { b.away = true })
+	tr := newTracker(t, b, func(c *tracker.Config) { c.Spool, c.Pending, c.Batch = "", 100, 30 })
+	for n := range 100 {
+		tr.Track(t.Context(), tokens(n))
+	}
+	<-b.came
+	<-b.came // Twice, so that the first has come back.
+	if n := tr.Lost(); n != 0 {
+		t.Errorf("%d usages are lost while there is room in memory", n)
+	}
+	b.set(func() { b.away = false })
+	closeTracker(t, tr)
+	if n := b.count(); n != 100 {
+		t.Errorf("%d usages arrived, want 100", n)
+	}
+}
+
+// What cannot be sent is lost alone, and told; it takes nothing with it.
+func TestBadUsage(t *testing.T) {
+	huge := tokens(3)
+	huge.User = strings.Repeat("a", 100_000)
+	comma, none := tokens(1), tokens(2)
+	comma.Quantity, none.Quantity = "1,200", ""
+	for _, away := range []bool{false, true} {
+		b := newInbox(t)
+		b.set(func() { b.away = away })
+		spool := filepath.Join(t.TempDir(), "spool")
+		same := func(c *tracker.Config) { c.Spool, c.Every = spool, time.Hour }
+		tr := newTracker(t, b, same)
+		for _, u := range []tracker.Usage{tokens(0), comma, none, huge, tokens(4)} {
+			tr.Track(t.Context(), u)
+		}
+		if err := tr.Close(t.Context()); err == nil || tr.Lost() != 3 {
+			t.Errorf("closed with %v, %d usages are lost, want 3", err, tr.Lost())
+		}
+		b.set(func() { b.away = false })
+		closeTracker(t, newTracker(t, b, same))
+		if n := b.count(); n != 2 {
+			t.Errorf("away %t: %d usages arrived, want the 2 good ones", away, n)
+		}
+	}
+}
+
+// wordy has as many labels as are taken, about.
+func wordy(n int) tracker.Usage {
+	u := tokens(n)
+	u.Labels = map[string]string{}
+	for i := range 16 {
+		u.Labels[fmt.Sprint("label-", i)] = strings.Repeat("a", 110)
+	}
+	return u
+}
+
+// A batch is never larger than a body that the server takes, however large its
+// usages are.
+func TestLargeUsages(t *testing.T) {
+	b := newInbox(t)
+	b.set(func() { b.away = true })
+	spool := filepath.Join(t.TempDir(), "spool")
+	same := func(c *tracker.Config) { c.Spool, c.Every, c.Batch = spool, time.Hour, 10_000 }
+	tr := newTracker(t, b, same)
+	for n := range 4000 {
+		tr.Track(t.Context(), wordy(n))
+	}
+	closeTracker(t, tr)
+	b.set(func() { b.away = false })
+	tr = newTracker(t, b, same)
+	for n := range 4000 {
+		tr.Track(t.Context(), wordy(4000+n))
+	}
+	closeTracker(t, tr)
+	if n := b.count(); n != 8000 {
+		t.Errorf("%d usages arrived, want 8000", n)
 	}
 }
 
