@@ -87,7 +87,9 @@ func (it *item) resourceUsage(e *invoq.Event) error {
 
 // functionUsage reads {service_name, revision, invocations, duration_seconds,
 // memory_mb, cpu_seconds, cold_start, errors}. Durations are of all the event's
-// invocations together; memory is in use for as long as they take.
+// invocations together; memory is in use for as long as they take. An event is
+// one invocation unless it says otherwise, and a correction none: it tells
+// differences.
 func (it *item) functionUsage(e *invoq.Event) error {
 	if it.has(fQuantity) || it.has(fService) {
 		return invoq.Errorf(invoq.KindUnprocessable, "quantity and service are not of a function event")
@@ -97,11 +99,15 @@ func (it *item) functionUsage(e *invoq.Event) error {
 		e.Revision = invoq.DefaultRevision
 	}
 	invocations := it.numbers[fInvocations]
-	if !it.has(fInvocations) {
+	if !it.has(fInvocations) && it.corrects == "" {
 		invocations = invoq.NewDecimal(1, 0)
 	}
 	if invocations.Places() > 0 {
 		return invoq.Errorf(invoq.KindUnprocessable, "invocations %s is not whole", invocations)
+	}
+	if memory := it.numbers[fMemory]; memory.Sign() < 0 {
+		return invoq.Errorf(invoq.KindUnprocessable,
+			"memory_mb %s is negative: it is the duration that a correction makes less", memory)
 	}
 	e.Measures = append(make([]invoq.Measure, 0, 5),
 		invoq.Measure{Meter: invoq.Invocations, Quantity: invocations})

@@ -100,6 +100,35 @@ func TestFunctionEvent(t *testing.T) {
 	}
 }
 
+// A correction tells differences: what it leaves out is none, not the one call
+// that an event is. Memory is no difference; the duration has the sign.
+func TestFunctionCorrection(t *testing.T) {
+	f := func(fields, refused string, want ...string) {
+		t.Helper()
+		s := &shelf{}
+		r := take(t, newIntake(s), `{"service_name":"waiter","timestamp":"2026-03-01T11:00:00Z",`+fields+`}`)
+		if refused != "" {
+			if r.Invalid != 1 || !strings.Contains(r.Items[0].Error, refused) {
+				t.Errorf("%s: %+v, want %q", fields, r.Items, refused)
+			}
+			return
+		}
+		if len(s.kept) != 1 {
+			t.Fatalf("%s: %+v", fields, r.Items)
+		}
+		if diff := cmp.Diff(measures(want...), s.kept[0].Measures); diff != "" {
+			t.Errorf("%s\n%s", fields, diff)
+		}
+	}
+	f(`"duration_seconds":1`, "", "invocations", "1", "duration_ms", "1000")
+	f(`"corrects":"f-1","duration_seconds":-0.5,"labels":{"status":"500"}`, "",
+		"invocations", "0", "duration_ms", "-500")
+	f(`"corrects":"f-1","invocations":-1,"duration_seconds":-0.5,"memory_mb":64,"labels":{"status":"500"}`, "",
+		"invocations", "-1", "duration_ms", "-500", "mb_ms", "-32000", "errors", "-1")
+	f(`"corrects":"f-1","duration_seconds":-0.5,"memory_mb":-64`, "memory_mb -64 is negative")
+	f(`"memory_mb":-64`, "memory_mb -64 is negative")
+}
+
 func TestResourceEvent(t *testing.T) {
 	s := &shelf{}
 	take(t, newIntake(s), resourceEvent)
