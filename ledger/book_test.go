@@ -288,3 +288,26 @@ func TestTwoWriters(t *testing.T) {
 		}
 	}
 }
+
+// What becomes of a correction does not depend on whether the event that it
+// names came with it: one that was refused is not in the book.
+func TestCorrectionOfRefused(t *testing.T) {
+	told := event(2)
+	told.Service = "waiter"
+	told.Measures = []invoq.Measure{{Meter: invoq.Invocations, Quantity: invoq.NewDecimal(1, 0)}}
+	fix := event(3)
+	fix.Tenant, fix.Corrects = told.Tenant, told.RequestID
+	want := []ledger.Outcome{ledger.Elsewhere, ledger.Unknown}
+	for name, post := range map[string]func(*shelf) []ledger.Outcome{
+		"together": func(s *shelf) []ledger.Outcome { return s.post(t, told, fix) },
+		"apart":    func(s *shelf) []ledger.Outcome { return append(s.post(t, told), s.post(t, fix)...) },
+	} {
+		s := newShelf(t)
+		window := told
+		window.RequestID = invoq.WindowPrefix + "1"
+		s.post(t, window) // From now on the function is counted from metrics.
+		if diff := cmp.Diff(want, post(s)); diff != "" {
+			t.Errorf("%s\n%s", name, diff)
+		}
+	}
+}

@@ -63,10 +63,11 @@ func (b *Book) Post(ctx context.Context, events []invoq.Event) ([]Outcome, error
 	if err != nil {
 		return nil, err
 	}
-	if err := b.findNamed(ctx, drafts); err != nil {
+	named, err := b.findNamed(ctx, drafts)
+	if err != nil {
 		return nil, err
 	}
-	if err := b.appendBySource(ctx, drafts); err != nil {
+	if err := b.appendBySource(ctx, drafts, named); err != nil {
 		return nil, fmt.Errorf("post %d events: %w", len(events), err)
 	}
 	outcomes := make([]Outcome, len(drafts))
@@ -97,10 +98,9 @@ func (b *Book) drafts(events []invoq.Event, ids []Identity) ([]draft, error) {
 	return drafts, nil
 }
 
-// findNamed marks corrections of what is neither in the book nor before them
-// in the posting. They must not be remembered as posted, so it is asked first;
-// the answer stays right, since nothing leaves the book.
-func (b *Book) findNamed(ctx context.Context, drafts []draft) error {
+// findNamed returns those requests of the book that are corrected; nil where
+// nothing is. The answer stays right, since nothing leaves the book.
+func (b *Book) findNamed(ctx context.Context, drafts []draft) (map[KeyID]Key, error) {
 	var named []KeyID
 	for i := range drafts {
 		if drafts[i].named != (KeyID{}) {
@@ -108,23 +108,34 @@ func (b *Book) findNamed(ctx context.Context, drafts []draft) error {
 		}
 	}
 	if len(named) == 0 {
-		return nil
+		return nil, nil
 	}
 	known, err := b.store.Known(ctx, named)
 	if err != nil {
-		return fmt.Errorf("find what %d events correct: %w", len(named), err)
+		return nil, fmt.Errorf("find what %d events correct: %w", len(named), err)
+	}
+	return known, nil
+}
+
+// markUnknown marks corrections of what is neither in the book nor posted before
+// them. They must not be remembered as posted, so it is done before they are.
+func markUnknown(drafts []draft, named map[KeyID]Key) {
+	// Fast path: nothing is corrected.
+	if named == nil {
+		return
 	}
 	before := make(map[KeyID]bool, len(drafts))
 	for i := range drafts {
 		d := &drafts[i]
-		_, found := known[d.named]
-		if d.named != (KeyID{}) && !found && !before[d.named] {
+		if d.outcome == Elsewhere {
+			continue
+		}
+		if _, found := named[d.named]; d.named != (KeyID{}) && !found && !before[d.named] {
 			d.outcome = Unknown
 			continue
 		}
 		before[d.key.ID] = true
 	}
-	return nil
 }
 
 // errSourcesChanged says that the book remembers sources of functions which the
@@ -132,11 +143,12 @@ func (b *Book) findNamed(ctx context.Context, drafts []draft) error {
 var errSourcesChanged = errors.New("sources of functions have changed")
 
 // appendBySource posts what is new by the sources that hold when it is posted.
-func (b *Book) appendBySource(ctx context.Context, drafts []draft) error {
+func (b *Book) appendBySource(ctx context.Context, drafts []draft, named map[KeyID]Key) error {
 	for {
 		if err := b.findSources(ctx, drafts); err != nil {
 			return err
 		}
+		markUnknown(drafts, named)
 		err := b.append(ctx, drafts)
 		if !errors.Is(err, errSourcesChanged) {
 			return err

@@ -63,12 +63,10 @@ func (b *Book) findSources(ctx context.Context, drafts []draft) error {
 	}
 	for i := range drafts {
 		d := &drafts[i]
+		d.outcome = "" // What it was by sources that have changed meanwhile.
 		f, by, is := d.entries[0].function()
-		switch {
-		case is && b.sources[f].At(d.entries[0].EventTime) != by:
+		if is && b.sources[f].At(d.entries[0].EventTime) != by {
 			d.outcome = Elsewhere
-		case d.outcome == Elsewhere: // By sources that have changed meanwhile.
-			d.outcome = ""
 		}
 	}
 	return nil
