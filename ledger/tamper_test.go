@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -250,6 +251,50 @@ func TestForgeryIsNotContinued(t *testing.T) {
 		s.forge(t, "UPDATE ledger_entries SET quantity = 0 WHERE position = 222")
 		s.rehash(t)
 	})
+}
+
+// A database that was restored from a backup on purpose is continued, and is
+// verified against all heads that it still has, once those of what was lost are
+// out of the file. Docs tell how.
+func TestRestoredOnPurpose(t *testing.T) {
+	s := filled(t)
+	s.forge(t, "DELETE FROM ledger_entries WHERE position >= 400",
+		"DELETE FROM ledger_batches WHERE first_entry >= 400",
+		"DELETE FROM ledger_keys WHERE first_entry >= 400",
+		"DELETE FROM ledger_heads WHERE size > 400")
+	again := &shelf{db: s.db, folder: s.folder, clock: s.clock}
+	if err := again.open(t); invoq.KindOf(err) != invoq.KindConflict {
+		t.Fatalf("opened as if nothing were lost: %v", err)
+	}
+	guide, err := os.ReadFile("../docs/ledger.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, command, found := strings.Cut(string(guide), "mv ledger/heads.txt")
+	command, _, ended := strings.Cut("mv ledger/heads.txt"+command, "\n```")
+	if !found || !ended {
+		t.Fatal("docs/ledger.md does not tell what to do with the file of heads")
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(string(s.folder), filepath.Join(dir, "ledger")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", command)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "SIZE=400")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	if err := again.open(t); err != nil {
+		t.Fatal(err)
+	}
+	again.post(t, events(700, 800)...)
+	again.sign(t)
+	if err := again.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.verify(t); !r.OK() || r.Entries != 500 || r.Heads != 5 {
+		t.Errorf("verified: %+v", r)
+	}
 }
 
 // A crash while a head is written loses that head and nothing else.
