@@ -92,6 +92,37 @@ func (s *shelf) rehash(t *testing.T) {
 	}
 }
 
+// Bills read stored sums in place of entries, and the application may write
+// these: whatever else they say is found.
+func TestTamperedSums(t *testing.T) {
+	s := filled(t)
+	if err := s.db.SumMonths(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f := func(says, statement string) {
+		t.Helper()
+		s.exec(t, statement)
+		if r := s.verify(t); !strings.Contains(said(r), says) || r.OK() != (says == "") {
+			t.Errorf("%s\nsaid %q, want %q", statement, said(r), says)
+		}
+	}
+	one := " WHERE ctid = (SELECT min(ctid) FROM ledger_sums)"
+	f("", "SELECT")
+	f("1 sums by month", "UPDATE ledger_sums SET quantity = quantity + 1e-30"+one)
+	f("", "UPDATE ledger_sums SET quantity = quantity - 1e-30 WHERE quantity <> round(quantity, 9)")
+	f("2 sums by month", "UPDATE ledger_sums SET month = '2027-01'"+one)
+	f("", "DELETE FROM ledger_sums; UPDATE ledger_summed SET until = 0")
+	if err := s.db.SumMonths(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f("", "SELECT")
+	// In two calendars a month is no longer known, but the whole is.
+	f("", "UPDATE ledger_sums SET zone = 'Asia/Kolkata'"+one)
+	f("1 sums by month", "DELETE FROM ledger_sums"+one)
+	f("sums by month", "UPDATE ledger_sums SET zone = 'Nowhere'")
+	f("sums by month", "UPDATE ledger_summed SET until = 300")
+}
+
 // Whatever is done to the book behind its back is found, and the first batch
 // that it was done to is named.
 func TestCampaignTampering(t *testing.T) {

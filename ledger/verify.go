@@ -29,6 +29,8 @@ type Source interface {
 	Known(ctx context.Context, keys []KeyID) (map[KeyID]Key, error)
 	KeyCounts(ctx context.Context) (map[int64]int, error)
 	Strays(ctx context.Context) (int64, error)
+	// WrongSums returns how many stored sums are not what entries add up to.
+	WrongSums(ctx context.Context) (int64, error)
 	Notes(ctx context.Context) ([]string, error)
 }
 

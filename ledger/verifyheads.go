@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -93,6 +94,24 @@ func (v *Verification) finish(ctx context.Context, size int64) error {
 	if strays > 0 {
 		v.report.add(Problem{size, -1, fmt.Sprintf(
 			"%d entries stand beyond the last batch", strays)})
+	}
+	return v.sums(ctx)
+}
+
+// sums compares what bills read in place of entries. They are no part of the
+// tree, and the application may write them.
+func (v *Verification) sums(ctx context.Context) error {
+	wrong, err := v.Source.WrongSums(ctx)
+	if errors.Is(err, ErrDamaged) {
+		v.report.add(Problem{-1, -1, fmt.Sprintf("stored sums cannot be compared: %v", err)})
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("compare stored sums: %w", err)
+	}
+	if wrong > 0 {
+		v.report.add(Problem{-1, -1, fmt.Sprintf(
+			"%d sums by month that bills read are not what the entries add up to", wrong)})
 	}
 	return nil
 }
