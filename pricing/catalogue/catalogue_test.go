@@ -90,6 +90,8 @@ func TestInvalidCatalogues(t *testing.T) {
 	f("resource,price\n", `"price" is not one of`)
 	f("resource,cost,cost\n", "twice")
 	f("resource,cost\nAI_TOKENS,\n", "line 2")
+	f("resource,cost\nAI\"TOKENS,1\n", "CSV cannot be read: parse error on line 2")
+	f("resource,cost\nAI_TOKENS\n", "wrong number of fields")
 	f("resource,cost\nAI_TOKENS,-1\n", "negative")
 	f("resource,cost\nAI_TOKENS,NaN\n", "line 2")
 	f("resource,cost\nTOKENS,1\n", "item 1: resource")

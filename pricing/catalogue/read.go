@@ -41,10 +41,10 @@ func ReadCSV(r io.Reader) ([]Item, error) {
 		if errors.Is(err, io.EOF) {
 			return items, nil
 		}
-		line, _ := in.FieldPos(0)
 		if err != nil {
 			return nil, invoq.Errorf(invoq.KindUnprocessable, "CSV cannot be read: %v", err)
 		}
+		line, _ := in.FieldPos(0) // It panics where a row could not be read.
 		if len(items) >= MaxItems {
 			return nil, invoq.Errorf(invoq.KindUnprocessable, "more than %d items", MaxItems)
 		}
