@@ -39,6 +39,8 @@ func (it *item) attribute(s *scanner, e *envelope, name string) {
 	switch {
 	case to != nil && s.peek() == '"':
 		*to = s.text()
+	case to != nil && s.peek() == 'n': // null: not there.
+		s.skip(1)
 	case to != nil:
 		it.refuse("attribute %q is no text", name)
 		s.skip(1)

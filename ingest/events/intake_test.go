@@ -321,6 +321,25 @@ func TestCloudEventEnvelope(t *testing.T) {
 	}
 }
 
+// An attribute that is null is one that is not there (CloudEvents, JSON Event
+// Format 1.0.2, section 2.1).
+func TestCloudEventNull(t *testing.T) {
+	f := func(attributes string, want Status) {
+		t.Helper()
+		body := `{"specversion":"1.0","source":"/till","type":"usage",` + attributes + `,"data":{
+			"resourceType":"PAYMENT_TX","service":"pay","quantity":1,"timestamp":"2026-03-01T11:00:00Z"}}`
+		r, err := newIntake(&shelf{}).Take(t.Context(), Request{
+			ContentType: "application/cloudevents+json", Body: []byte(body), Scope: acme,
+		})
+		if err != nil || r.Items[0].Status != want {
+			t.Errorf("%s: %+v, %v, want %s", attributes, r.Items, err, want)
+		}
+	}
+	f(`"id":"1","subject":null,"time":null,"datacontenttype":null`, StatusAccepted)
+	f(`"id":null`, StatusInvalid)
+	f(`"id":"1","subject":7`, StatusInvalid)
+}
+
 // Whatever comes is accepted or refused: nothing panics, and nothing that is
 // not valid is kept.
 func FuzzTake(f *testing.F) {
