@@ -1,6 +1,8 @@
 package tracker
 
 import (
+	"bufio"
+	"net"
 	"net/http"
 	"strconv"
 )
@@ -61,6 +63,16 @@ func (w *statusWriter) Flush() {
 	if f, ok := w.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 	}
+}
+
+// Hijack hands the connection over, where that is possible: the request is then
+// counted as one that switched protocols.
+func (w *statusWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil && !w.wrote {
+		w.status, w.wrote = http.StatusSwitchingProtocols, true
+	}
+	return conn, buffered, err
 }
 
 // Unwrap is for http.ResponseController.

@@ -368,6 +368,57 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
+// A handler that takes the connection over, as for a WebSocket, can do so and is
+// counted with the status that it switches by.
+func TestMiddlewareOfUpgrades(t *testing.T) {
+	b := newInbox(t)
+	tr := newTracker(t, b)
+	served := make(chan struct{})
+	h := tr.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		hijacker, ok := w.(http.Hijacker)
+		if !ok {
+			http.Error(w, "no connection to take over", http.StatusInternalServerError)
+			return
+		}
+		conn, _, err := hijacker.Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n")
+		conn.Close()
+	}), nil)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		close(served)
+	}))
+	defer s.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "test")
+	res, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	<-served
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		t.Errorf("answered %d", res.StatusCode)
+	}
+	closeTracker(t, tr)
+	for _, e := range b.got {
+		if e.Labels["status"] != "101" {
+			t.Errorf("counted as %q", e.Labels["status"])
+		}
+	}
+	if b.count() != 1 {
+		t.Errorf("%d requests are counted", b.count())
+	}
+}
+
 func TestConfig(t *testing.T) {
 	good := tracker.Config{URL: "http://127.0.0.1:1", Key: "k", Service: "s"}
 	for _, spoil := range []func(*tracker.Config){
