@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"invoq"
 	"invoq/access"
 	"invoq/billing"
@@ -278,4 +280,36 @@ func TestMarginsPageTakesAnyAddress(t *testing.T) {
 	f("tenant=nobody", http.StatusNotFound, "nobody")
 	f("q=%00", http.StatusBadRequest, "")
 	f("q=%3Cscript%3Ealert(1)%3C/script%3E", http.StatusOK, "&lt;script&gt;alert(1)")
+}
+
+// Totals of several currencies come in one order.
+func TestTotalsAreInOrder(t *testing.T) {
+	r := serve(t)
+	want := []string{"AED", "CHF", "EUR", "GBP", "INR", "JPY", "KZT", "RUB", "USD"}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	for i, currency := range []string{"RUB", "CHF", "USD", "AED", "KZT", "JPY", "EUR", "INR", "GBP"} {
+		body := fmt.Sprintf(`{"currency":%q,"items":[{"resource":"PAYMENT_TX","cost":"1","model":"FREE"}]}`, currency)
+		if a := r.json(r.owner, "POST", "/api/v1/costs", body); a.status != http.StatusCreated {
+			t.Fatal(a)
+		}
+		r.post(invoq.Event{
+			Tenant: "acme", RequestID: fmt.Sprint("r", i), User: "ann", Service: "pay", Time: now, ReceivedAt: now,
+			Measures: []invoq.Measure{{Meter: invoq.PaymentTx, Quantity: invoq.NewDecimal(1, 0)}},
+		})
+	}
+	all, err := r.server.DB.Margins(t.Context(), invoq.Everyone(), ledger.MarginQuery{
+		By: ledger.ByResource, Interval: invoq.Interval{Start: now.Add(-time.Hour), End: now.Add(time.Hour)}, Limit: 10,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range all {
+		if m.Total {
+			got = append(got, string(m.Currency))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }

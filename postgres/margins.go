@@ -49,8 +49,8 @@ var marginKeys = map[ledger.MarginBy]marginKey{
 	},
 }
 
-// Margins returns the totals, one a currency, and then the sums, those that
-// lose the most first. Totals and sums are of one moment: together the sums
+// Margins returns the totals, one a currency and in their order, and then the
+// sums, those that lose the most first. Totals and sums are of one moment: together the sums
 // are the totals.
 func (db *DB) Margins(
 	ctx context.Context, s invoq.Scope, q ledger.MarginQuery,
@@ -112,11 +112,14 @@ func margins(ctx context.Context, tx pgx.Tx, q ledger.MarginQuery) ([]ledger.Mar
 			) AS by_currency
 			GROUP BY 1, 2
 		)
-		SELECT '', '', '', '', true, currency, sum(entries)::bigint, sum(unpriced)::bigint,
-			sum(real_cost), sum(billed_cost), max(last_use), count(*), count(*) FILTER (WHERE billed_cost < real_cost)
-		FROM g
-		GROUP BY currency
-		UNION ALL (
+		(
+			SELECT '', '', '', '', true, currency, sum(entries)::bigint, sum(unpriced)::bigint,
+				sum(real_cost), sum(billed_cost), max(last_use), count(*),
+				count(*) FILTER (WHERE billed_cost < real_cost)
+			FROM g
+			GROUP BY currency
+			ORDER BY currency
+		) UNION ALL (
 			SELECT `+by.key+`, `+by.name+`, `+by.tenant+`, `+by.tenantName+`, false, currency, entries, unpriced,
 				real_cost, billed_cost, last_use, 0, 0
 			FROM g
