@@ -248,7 +248,7 @@ func TestPlansOfOthers(t *testing.T) {
 	}
 	verifier, err := k.folder.Verifier()
 	k.must(err)
-	v := ledger.Verification{Source: k.db, Verifier: verifier}
+	v := ledger.Verification{Source: k.db, Verifier: verifier, Notes: k.folder.SignedNotes}
 	if report, err := v.Run(t.Context()); err != nil || !report.OK() || report.Entries != 14 {
 		t.Errorf("verified: %+v %v", report, err)
 	}

@@ -144,11 +144,7 @@ func (s *shelf) verify(t testing.TB) *ledger.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	notes, err := s.folder.SignedNotes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := ledger.Verification{Source: s.db, Verifier: verifier, Notes: notes}
+	v := ledger.Verification{Source: s.db, Verifier: verifier, Notes: s.folder.SignedNotes}
 	report, err := v.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"invoq"
 	"invoq/internal/campaign"
 	"invoq/ledger"
+	"invoq/postgres"
 )
 
 // filled is a book of six batches of 100 entries, a head signed after each:
@@ -239,6 +241,65 @@ func TestMadeUpCost(t *testing.T) {
 		if r := s.verify(t); !strings.Contains(said(r), "entry 1: the entry is not what was hashed") {
 			t.Errorf("%s of 7 is made up; said %q", column, said(r))
 		}
+	}
+}
+
+// busy is a book to which somebody appends, and signs it, between any two looks.
+type busy struct {
+	*shelf
+	*postgres.DB
+	t *testing.T
+	n int
+}
+
+func (b *busy) grow() {
+	b.t.Helper()
+	b.n += 10
+	b.shelf.post(b.t, events(b.n, b.n+10)...)
+	b.shelf.sign(b.t)
+}
+
+func (b *busy) Tail(ctx context.Context) (int64, tlog.Hash, error) {
+	defer b.grow()
+	return b.DB.Tail(ctx)
+}
+
+func (b *busy) Notes(ctx context.Context) ([]string, error) {
+	defer b.grow()
+	return b.DB.Notes(ctx)
+}
+
+func (b *busy) KeyCounts(ctx context.Context) (map[int64]int, error) {
+	defer b.grow()
+	return b.DB.KeyCounts(ctx)
+}
+
+func (b *busy) Batches(ctx context.Context, from int64, limit int) ([]ledger.Batch, error) {
+	defer b.grow()
+	return b.DB.Batches(ctx, from, limit)
+}
+
+func (b *busy) Strays(ctx context.Context) (int64, error) {
+	defer b.grow()
+	return b.DB.Strays(ctx)
+}
+
+// A book that grows while it is verified is not taken for a forged one.
+func TestVerifyWhileTheServerGoesOn(t *testing.T) {
+	s := newShelf(t)
+	b := &busy{shelf: s, DB: s.db, t: t, n: 90}
+	b.grow()
+	verifier, err := s.folder.Verifier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := func() ([]string, error) {
+		defer b.grow()
+		return s.folder.SignedNotes()
+	}
+	v := ledger.Verification{Source: b, Verifier: verifier, Notes: notes}
+	if r, err := v.Run(t.Context()); err != nil || !r.OK() || r.Entries < 30 {
+		t.Errorf("verified: %+v, %v", r, err)
 	}
 }
 

@@ -91,10 +91,11 @@ func (r *Report) add(p Problem) {
 // Verification checks a book against itself and against its signed heads.
 type Verification struct {
 	Source Source
-	// Verifier checks the signatures; Notes are the heads kept outside the
-	// database, oldest first.
+	// Verifier checks the signatures; Notes reads the heads kept outside the
+	// database, oldest first. It is called once, at the moment at which a book
+	// that goes on growing can be held against them.
 	Verifier *Verifier
-	Notes    []string
+	Notes    func() ([]string, error)
 	// Progress, if not nil, is told how many entries have been checked of all.
 	Progress func(done, total int64)
 
@@ -113,15 +114,16 @@ type Verification struct {
 // the memory of requests. The error is one of reading; what is wrong with the
 // book is in the report.
 func (v *Verification) Run(ctx context.Context) (*Report, error) {
+	// First the heads: those that are signed from now on are of a larger book.
+	if err := v.openHeads(ctx); err != nil {
+		return nil, err
+	}
 	size, _, err := v.Source.Tail(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the size of the book: %w", err)
 	}
 	if v.keys, err = v.Source.KeyCounts(ctx); err != nil {
 		return nil, fmt.Errorf("count the keys of the book: %w", err)
-	}
-	if err := v.openHeads(ctx); err != nil {
-		return nil, err
 	}
 	next := int64(0)
 	for next < size {

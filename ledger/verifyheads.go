@@ -18,8 +18,13 @@ func (v *Verification) openHeads(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the heads beside the book: %w", err)
 	}
+	// Later than those beside the book, all of which were in the file first.
+	notes, err := v.Notes()
+	if err != nil {
+		return err
+	}
 	outside := map[Head]bool{}
-	for _, n := range v.Notes {
+	for _, n := range notes {
 		if torn(n) {
 			continue
 		}

@@ -76,10 +76,6 @@ func (c *verifyCmd) verify(ctx context.Context, std stdio) error {
 	if c.Proof != "" {
 		return checkProof(std.out, c.Proof, verifier)
 	}
-	notes, err := c.folder().SignedNotes()
-	if err != nil {
-		return err
-	}
 	db, closeDB, err := c.open(ctx)
 	if err != nil {
 		return err
@@ -87,7 +83,7 @@ func (c *verifyCmd) verify(ctx context.Context, std stdio) error {
 	defer closeDB()
 	bar := newVerifyBar(barsOn(std.err))
 	v := ledger.Verification{
-		Source: db, Verifier: verifier, Notes: notes,
+		Source: db, Verifier: verifier, Notes: c.folder().SignedNotes,
 		Progress: func(done, total int64) {
 			bar.ChangeMax64(total)
 			bar.Set64(done) // What cannot be drawn is not worth an error.
