@@ -63,8 +63,9 @@ type Pinned struct {
 	// Catalogue is the latest version of the cost catalogue by which an entry on
 	// the bill was rated; 0 where none was.
 	Catalogue int64 `json:"catalogue_version,omitempty"`
-	// Tags are those of the services on the bill that have any, where a rate
-	// chooses by tags; by namespace and service.
+	// Tags are those of the services on the bill, and of those that its corrections
+	// are the first to price, where a rate chooses by tags; by namespace and
+	// service.
 	Tags []ServiceTags `json:"tags,omitempty"`
 }
 
@@ -111,8 +112,9 @@ type Rerating struct {
 	TenantID   TenantID
 	BillID     BillID
 	Parts      []BillPart
-	Reverts    int64   // the re-rating that this one takes back; 0: none
-	Difference Decimal // what it adds to what the tenant owes, as it was shown
+	Tags       []ServiceTags // of the bill's services, as when it was shown
+	Reverts    int64         // the re-rating that this one takes back; 0: none
+	Difference Decimal       // what it adds to what the tenant owes, as it was shown
 	Reason     string
 	CreatedAt  time.Time
 	CreatedBy  string

@@ -313,9 +313,12 @@ func (x *bench) finish(book *postgres.BookSums) (Calculation, error) {
 	st.pinned.Head = book.Head
 	c := Calculation{Bill: x.bill(st), Unpriced: st.unpriced, Warnings: st.warnings}
 	for i, p := range x.past {
-		lines, err := p.corrections(then[i], x.tags)
+		lines, fresh, err := p.corrections(then[i], x.tags)
 		if err != nil {
 			return Calculation{}, fmt.Errorf("correct bill %q: %w", p.bill.Number, err)
+		}
+		if len(lines) > 0 {
+			c.Bill.Tags = pin(c.Bill.Tags, fresh)
 		}
 		c.Bill.Lines = append(c.Bill.Lines, lines...)
 		c.Bill.Total = c.Bill.Total.Add(sum(lines))

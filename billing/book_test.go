@@ -170,13 +170,7 @@ func TestBillsNameAnotherCurrency(t *testing.T) {
 func TestBillsKeepTheirTags(t *testing.T) {
 	d := openDesk(t)
 	acme := d.tenant("acme", "UTC")
-	gold := d.newPlanOf("by tags", []invoq.Rate{
-		{
-			Meter: invoq.Invocations, Price: invoq.MustDecimal("1"),
-			Where: invoq.Selector{Tags: map[string]string{"class": "gold"}},
-		},
-		{Meter: invoq.Invocations, Name: "other", Price: invoq.MustDecimal("0.1")},
-	})
+	gold := d.newGold()
 	_, err := d.db.AssignPlan(t.Context(), everyone, invoq.PlanAssignment{
 		TenantID: acme.ID, EffectiveFrom: "2026-01-01", PlanID: gold.ID, Reason: "test",
 	})
@@ -191,6 +185,67 @@ func TestBillsKeepTheirTags(t *testing.T) {
 		t.Errorf("agrees %v, corrections %v: %v", again.Agrees(), again.Corrections, err)
 	}
 	wantLines(t, d.draft("acme", time.April), "total 0")
+}
+
+// What a correction or a re-rating was priced by stays, too: other tags later on
+// change neither what was shown nor what was billed.
+func TestCorrectionsKeepTheirTags(t *testing.T) {
+	d := openDesk(t)
+	acme := d.tenant("acme", "UTC")
+	gold := d.newGold()
+	_, err := d.db.AssignPlan(t.Context(), everyone, invoq.PlanAssignment{
+		TenantID: acme.ID, EffectiveFrom: "2026-01-01", PlanID: gold.ID, Reason: "test",
+	})
+	d.must(err)
+	d.use("acme", "2026-01-10T09:00:00Z", 1)
+	d.issue("acme", time.March)
+	d.use("acme", "2026-03-10T09:00:00Z", 10)
+	d.tag(`{"class": "gold"}`)
+	april := d.issue("acme", time.April)
+	wantLines(t, april, "2026-03 invocations 10 − 0 = 10 corrects", "total 10")
+	d.tag(`{}`)
+	wantLines(t, d.draft("acme", time.May), "total 0")
+	again, err := d.office.Recompute(t.Context(), everyone, april.ID)
+	if err != nil || !again.Agrees() || len(again.Corrections) != 0 {
+		t.Errorf("agrees %v, corrections %v: %v", again.Agrees(), again.Corrections, err)
+	}
+}
+
+// A re-rating is done by the tags with which it was shown.
+func TestReratingsKeepTheirTags(t *testing.T) {
+	d := openDesk(t)
+	d.tenant("acme", "UTC")
+	d.use("acme", "2026-03-10T09:00:00Z", 110)
+	march := d.issue("acme", time.March)
+	d.tag(`{"class": "gold"}`)
+	q := billing.Rerate{Bill: march.ID, Plan: d.newGold().ID, Reason: "agreed", By: "test"}
+	shown, err := d.office.PreviewRerate(t.Context(), everyone, q)
+	d.must(err)
+	done, err := d.office.Rerate(t.Context(), everyone, q, shown.Token)
+	d.must(err)
+	d.tag(`{}`)
+	april := d.issue("acme", time.April)
+	if !april.Total.Equal(shown.Difference) || shown.Difference.String() != "109.9" {
+		t.Errorf("shown %s, billed %s", shown.Difference, april.Total)
+	}
+	wantLines(t, d.draft("acme", time.May), "total 0")
+	back := billing.Rerate{Bill: march.ID, Reverts: done.Applied.ID, Reason: "not agreed", By: "test"}
+	shown, err = d.office.PreviewRerate(t.Context(), everyone, back)
+	if err != nil || shown.Difference.String() != "-109.9" {
+		t.Errorf("taken back: %s, %v", shown.Difference, err)
+	}
+}
+
+// newGold stores a plan that asks ten times the price of services of a class.
+func (d *desk) newGold() invoq.Plan {
+	d.t.Helper()
+	return d.newPlanOf("by tags", []invoq.Rate{
+		{
+			Meter: invoq.Invocations, Price: invoq.MustDecimal("1"),
+			Where: invoq.Selector{Tags: map[string]string{"class": "gold"}},
+		},
+		{Meter: invoq.Invocations, Name: "other", Price: invoq.MustDecimal("0.1")},
+	})
 }
 
 // newPlanOf stores a plan with these rates.

@@ -22,6 +22,10 @@ type issued struct {
 	said []invoq.BillLine
 	// right prices it as it should be; nil where it is void and owes nothing.
 	right *account
+	// tags are those that what was said is priced by: the bill's own, those of its
+	// re-rating, and of services that come late those on the first bill that
+	// corrects it.
+	tags []invoq.ServiceTags
 	// windows are what a bill was made of that was made of windows.
 	windows [][]postgres.BookUsage
 	err     error // why it cannot be known what is right
@@ -43,22 +47,49 @@ func (a agreement) pastOf(
 		if b.Status != invoq.BillVoid {
 			past.right, past.err = a.right(ctx, tenants[b.TenantID], b, h.Reratings[b.ID].Parts)
 			past.said = own(b)
+			if past.err == nil {
+				past.tags, past.err = a.tagsOf(ctx, b)
+			}
+			past.tags = pin(past.tags, h.Reratings[b.ID].Tags)
 		}
 		byID[b.ID] = past
 		all[b.TenantID] = append(all[b.TenantID], past)
 	}
-	// What later bills said of earlier ones. Drafts have said nothing yet.
-	for _, b := range h.Bills {
-		if b.Status != invoq.BillFinal && b.Status != invoq.BillPaid {
-			continue
-		}
-		for _, l := range b.Lines {
-			if past := byID[l.Corrects]; past != nil {
-				past.said = append(past.said, l)
+	for _, b := range asIssued(h.Bills) {
+		for id, lines := range correcting(b) {
+			if past := byID[id]; past != nil {
+				past.hear(b, lines)
 			}
 		}
 	}
 	return all
+}
+
+// asIssued returns the issued bills, the first that was issued first. Drafts have
+// said nothing yet.
+func asIssued(bills []invoq.Bill) []invoq.Bill {
+	issued := slices.DeleteFunc(slices.Clone(bills), func(b invoq.Bill) bool {
+		return b.Status != invoq.BillFinal && b.Status != invoq.BillPaid
+	})
+	slices.SortStableFunc(issued, func(a, b invoq.Bill) int { return a.FinalizedAt.Compare(b.FinalizedAt) })
+	return issued
+}
+
+// correcting returns the lines of a bill that correct others, by these.
+func correcting(b invoq.Bill) map[invoq.BillID][]invoq.BillLine {
+	all := map[invoq.BillID][]invoq.BillLine{}
+	for _, l := range b.Lines {
+		if l.Corrects != "" {
+			all[l.Corrects] = append(all[l.Corrects], l)
+		}
+	}
+	return all
+}
+
+// hear notes what a later bill said of this one, and by which tags.
+func (x *issued) hear(b invoq.Bill, lines []invoq.BillLine) {
+	x.said = append(x.said, lines...)
+	x.tags = pin(x.tags, b.Tags)
 }
 
 // right returns the account that prices an issued bill as it should be: by the
@@ -119,15 +150,18 @@ func markAll(lines []invoq.BillLine, parts []invoq.BillPart) {
 
 // corrections returns the lines that turn what was said of an issued bill into
 // what its usage comes to now: part by part, in order of time, each naming the
-// bill.
-func (x *issued) corrections(book [][]postgres.BookUsage, t tags) ([]invoq.BillLine, error) {
+// bill; and the tags of services that they are priced by for the first time.
+func (x *issued) corrections(
+	book [][]postgres.BookUsage, t tags,
+) ([]invoq.BillLine, []invoq.ServiceTags, error) {
 	var now []invoq.BillLine
+	var fresh []invoq.ServiceTags
 	if x.right != nil {
-		st, err := x.right.price(book, t.over(x.bill.Tags))
+		st, err := x.right.price(book, t.over(x.tags))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		now = st.lines
+		now, fresh = st.lines, unpinned(st.pinned.Tags, x.tags)
 		markAll(now, billParts(x.right.parts))
 	}
 	// Lines of one part are told apart by month, rate and kind; those of different
@@ -143,7 +177,7 @@ func (x *issued) corrections(book [][]postgres.BookUsage, t tags) ([]invoq.BillL
 			all = append(all, l)
 		}
 	}
-	return all, nil
+	return all, fresh, nil
 }
 
 // periodsOf returns the parts that lines are of, in order of time; where two

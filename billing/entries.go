@@ -1,29 +1,13 @@
 package billing
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"invoq"
 	"invoq/postgres"
 	"invoq/pricing"
 )
-
-// tags are those of a tenant's services.
-type tags map[service]map[string]string
-
-// service names one of a tenant's services.
-type service struct{ namespace, name string }
-
-func newTags(all []invoq.ServiceTags) tags {
-	t := make(tags, len(all))
-	for _, s := range all {
-		t[service{s.Namespace, s.Service}] = s.Tags
-	}
-	return t
-}
 
 // price prices the account's entries, given by span: what the plan has a rate
 // for by the plan, and the rest as it was charged by the cost catalogue.
@@ -126,22 +110,6 @@ func (a *account) pinned(book [][]postgres.BookUsage, t tags) invoq.Pinned {
 			}
 		}
 	}
-	slices.SortFunc(p.Tags, func(a, b invoq.ServiceTags) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service))
-	})
+	slices.SortFunc(p.Tags, compareServices)
 	return p
-}
-
-// over returns the tags with those that a bill was made with in their place:
-// what it was priced by stays, whatever a service is called since.
-func (t tags) over(pinned []invoq.ServiceTags) tags {
-	if len(pinned) == 0 {
-		return t
-	}
-	all := make(tags, len(t)+len(pinned))
-	maps.Copy(all, t)
-	for _, s := range pinned {
-		all[service{s.Namespace, s.Service}] = s.Tags
-	}
-	return all
 }

@@ -196,7 +196,7 @@ func (o *Office) Recompute(ctx context.Context, s invoq.Scope, id invoq.BillID) 
 	if err != nil {
 		return Recomputed{}, err
 	}
-	lines, err := x.due(ctx)
+	lines, _, err := x.due(ctx)
 	return Recomputed{Bill: b, Again: again, Corrections: lines}, err
 }
 
@@ -206,9 +206,12 @@ type opened struct {
 	bill   invoq.Bill
 	bench  bench // by the versions that the bill names
 	book   postgres.BookSums
-	latest int64 // the bill's last re-rating; 0: none
+	tags   []invoq.ServiceTags // by which it was priced
+	latest int64               // the bill's last re-rating; 0: none
 	// right are the parts by which it should be priced; nil: its own.
 	right []invoq.BillPart
+	// rightTags are those that its re-rating was shown by.
+	rightTags []invoq.ServiceTags
 }
 
 // open reads what a bill was made of. Parts are those by which it should be
@@ -233,15 +236,10 @@ func (o *Office) open(ctx context.Context, b invoq.Bill, parts []invoq.BillPart)
 	if x.book, err = o.madeOf(ctx, b, x.bench.account.spans, b.Head.Size); err != nil {
 		return nil, err
 	}
-	if x.bench.tags = newTags(b.Tags); b.OfWindows {
-		// It pins no tags: those are meant that there are now.
-		w := workshop{db: o.db, scope: invoq.Only(b.TenantID)}
-		all := []bench{x.bench}
-		if err := w.readTags(ctx, all); err != nil {
-			return nil, err
-		}
-		x.bench.tags = all[0].tags
+	if x.tags, err = a.tagsOf(ctx, b); err != nil {
+		return nil, err
 	}
+	x.bench.tags = newTags(x.tags)
 	reratings, err := o.db.Reratings(ctx, invoq.Only(b.TenantID), b.ID)
 	if err != nil {
 		return nil, err
@@ -249,7 +247,7 @@ func (o *Office) open(ctx context.Context, b invoq.Bill, parts []invoq.BillPart)
 	if n := len(reratings); n > 0 {
 		x.latest = reratings[n-1].ID
 		if parts == nil {
-			x.right = reratings[n-1].Parts
+			x.right, x.rightTags = reratings[n-1].Parts, reratings[n-1].Tags
 		}
 	}
 	return x, nil
@@ -271,46 +269,44 @@ func (x *opened) again() (invoq.Bill, error) {
 		if l.Corrects != "" {
 			b.Lines = append(b.Lines, l)
 			b.Total = b.Total.Add(l.Amount)
+			b.Tags = pin(b.Tags, x.bill.Tags) // With those that they were priced by.
 		}
 	}
 	err = guard(func() error { seal(&b); return nil })
 	return b, err
 }
 
-// due returns the corrections of the bill that no issued bill has yet.
-func (x *opened) due(ctx context.Context) ([]invoq.BillLine, error) {
+// due returns the corrections of the bill that no issued bill has yet, and all
+// tags that they are priced by.
+func (x *opened) due(ctx context.Context) ([]invoq.BillLine, []invoq.ServiceTags, error) {
 	o, b := x.office, x.bill
 	if b.Status != invoq.BillFinal && b.Status != invoq.BillPaid {
-		return nil, nil
+		return nil, nil, nil
 	}
 	h, err := o.db.BillHistory(ctx, invoq.Only(b.TenantID), []invoq.TenantID{b.TenantID},
 		b.Period.Start, b.Period.End)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Only issued bills count as said: a draft may never be issued.
-	past := &issued{bill: b, said: own(b)}
+	past := &issued{bill: b, said: own(b), tags: pin(x.tags, x.rightTags)}
 	if past.right, err = (agreement{o.db, newSheets()}).right(ctx, x.bench.tenant, b, x.right); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, other := range h.Bills {
-		if other.Status != invoq.BillFinal && other.Status != invoq.BillPaid {
-			continue
-		}
-		for _, l := range other.Lines {
-			if l.Corrects == b.ID {
-				past.said = append(past.said, l)
-			}
+	for _, other := range asIssued(h.Bills) {
+		if lines := correcting(other)[b.ID]; len(lines) > 0 {
+			past.hear(other, lines)
 		}
 	}
 	w := workshop{db: o.db, scope: invoq.Only(b.TenantID)}
 	all := []bench{{order: x.bench.order, account: past.right}}
 	if err := w.readTags(ctx, all); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	book, err := o.madeOf(ctx, b, past.right.spans, postgres.WholeBook)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return past.corrections(book.Spans, all[0].tags)
+	lines, fresh, err := past.corrections(book.Spans, all[0].tags)
+	return lines, pin(past.tags, fresh), err
 }

@@ -38,6 +38,7 @@ type Rerated struct {
 	Applied *invoq.Rerating
 
 	latest int64
+	tags   []invoq.ServiceTags // by which the lines are priced
 }
 
 // PreviewRerate shows what a re-rating would change and does nothing.
@@ -58,11 +59,11 @@ func (o *Office) PreviewRerate(ctx context.Context, s invoq.Scope, r Rerate) (Re
 	if err != nil {
 		return Rerated{}, err
 	}
-	lines, err := x.due(ctx)
+	lines, tags, err := x.due(ctx)
 	if err != nil {
 		return Rerated{}, err
 	}
-	out := Rerated{Bill: b, Parts: parts, Lines: lines, Difference: sum(lines), latest: x.latest}
+	out := Rerated{Bill: b, Parts: parts, Lines: lines, Difference: sum(lines), latest: x.latest, tags: tags}
 	out.Token, err = out.token()
 	return out, err
 }
@@ -83,7 +84,7 @@ func (o *Office) Rerate(ctx context.Context, s invoq.Scope, r Rerate, token stri
 			"what would change is not what the token was given for: look at the preview again")
 	}
 	applied, err := o.db.AddRerating(ctx, s, invoq.Rerating{
-		BillID: out.Bill.ID, Parts: out.Parts, Reverts: r.Reverts, Difference: out.Difference,
+		BillID: out.Bill.ID, Parts: out.Parts, Tags: out.tags, Reverts: r.Reverts, Difference: out.Difference,
 		Reason: r.Reason, CreatedBy: r.By,
 	}, out.latest)
 	out.Applied = &applied

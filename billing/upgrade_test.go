@@ -64,6 +64,28 @@ func TestBillsOfWindowsStay(t *testing.T) {
 	wantLines(t, d.draft("acme", time.March), "2026-03 invocations 6150 − 100 = 60.5", "total 60.5")
 }
 
+// Such a bill names no tags, but its lines say by which rates services were
+// priced: they stay so, whatever a service is called since.
+func TestBillsOfWindowsKeepTheirTags(t *testing.T) {
+	d := openDesk(t)
+	acme := d.tenant("acme", "UTC")
+	_, err := d.db.AssignPlan(t.Context(), everyone, invoq.PlanAssignment{
+		TenantID: acme.ID, EffectiveFrom: "2026-01-01", PlanID: d.newGold().ID, Reason: "test",
+	})
+	d.must(err)
+	d.use("acme", "2026-02-10T09:00:00Z", 10)
+	d.tag(`{"class": "gold"}`)
+	february := d.issue("acme", time.February)
+	wantLines(t, february, "2026-02 invocations 10 − 0 = 10", "total 10")
+	d.upgrade(february)
+	d.tag(`{}`)
+	again, err := d.office.Recompute(t.Context(), everyone, february.ID)
+	if err != nil || !again.Agrees() || len(again.Corrections) != 0 {
+		t.Errorf("agrees %v, corrections %v: %v", again.Agrees(), again.Corrections, err)
+	}
+	wantLines(t, d.draft("acme", time.March), "total 0")
+}
+
 // upgrade turns the desk's database into one of the version that made bills of
 // windows, and that into one of ours. The book begins after February.
 func (d *desk) upgrade(bills ...invoq.Bill) {

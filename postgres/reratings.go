@@ -11,13 +11,13 @@ import (
 )
 
 const reratingColumns = `
-	id, tenant_id::text, bill_id::text, parts, coalesce(reverts, 0), difference, reason, created_at, created_by`
+	id, tenant_id::text, bill_id::text, parts, tags, coalesce(reverts, 0), difference, reason, created_at, created_by`
 
 // scanRerating reads a row of reratingColumns.
 func scanRerating(row pgx.CollectableRow) (invoq.Rerating, error) {
 	var r invoq.Rerating
-	var parts []byte
-	err := row.Scan(&r.ID, &r.TenantID, &r.BillID, &parts, &r.Reverts, &r.Difference, &r.Reason,
+	var parts, tags []byte
+	err := row.Scan(&r.ID, &r.TenantID, &r.BillID, &parts, &tags, &r.Reverts, &r.Difference, &r.Reason,
 		&r.CreatedAt, &r.CreatedBy)
 	if err != nil {
 		return r, err
@@ -25,6 +25,9 @@ func scanRerating(row pgx.CollectableRow) (invoq.Rerating, error) {
 	r.CreatedAt = r.CreatedAt.UTC()
 	if err := json.Unmarshal(parts, &r.Parts); err != nil {
 		return r, fmt.Errorf("read parts of re-rating %d: %w", r.ID, err)
+	}
+	if err := json.Unmarshal(tags, &r.Tags); err != nil {
+		return r, fmt.Errorf("read tags of re-rating %d: %w", r.ID, err)
 	}
 	return r, nil
 }
@@ -38,6 +41,11 @@ func (db *DB) AddRerating(
 	if err != nil {
 		return r, fmt.Errorf("write parts of a re-rating: %w", err)
 	}
+	// No tags are an empty list, not null.
+	tags, err := json.Marshal(append([]invoq.ServiceTags{}, r.Tags...))
+	if err != nil {
+		return r, fmt.Errorf("write tags of a re-rating: %w", err)
+	}
 	err = db.in(ctx, s, func(tx pgx.Tx) error {
 		b, err := lockBill(ctx, tx, r.BillID)
 		if err != nil {
@@ -47,12 +55,12 @@ func (db *DB) AddRerating(
 			return invoq.Errorf(invoq.KindConflict, "the bill is %s; only an issued one is re-rated", b.Status)
 		}
 		rows, _ := tx.Query(ctx, `
-			INSERT INTO bill_reratings (tenant_id, bill_id, parts, reverts, difference, reason, created_by)
-			SELECT @tenant_id::uuid, @bill_id::uuid, @parts::jsonb, nullif(@reverts, 0), @difference::numeric,
+			INSERT INTO bill_reratings (tenant_id, bill_id, parts, tags, reverts, difference, reason, created_by)
+			SELECT @tenant_id::uuid, @bill_id::uuid, @parts::jsonb, @tags::jsonb, nullif(@reverts, 0), @difference::numeric,
 				@reason, @by
 			WHERE (SELECT coalesce(max(id), 0) FROM bill_reratings WHERE bill_id = @bill_id::uuid) = @latest
 			RETURNING `+reratingColumns, pgx.NamedArgs{
-			"tenant_id": string(b.TenantID), "bill_id": string(b.ID), "parts": string(parts),
+			"tenant_id": string(b.TenantID), "bill_id": string(b.ID), "parts": string(parts), "tags": string(tags),
 			"reverts": r.Reverts, "difference": r.Difference.String(), "reason": r.Reason, "by": r.CreatedBy,
 			"latest": latest,
 		})
