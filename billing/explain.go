@@ -2,7 +2,6 @@ package billing
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"invoq"
@@ -24,7 +23,10 @@ type ExplainedLine struct {
 	// Plan is the version that priced the line.
 	Plan invoq.Plan
 	// Usage are the entries that the line was made of, summed by revision and day.
-	// A line that corrects another bill, and one that nobody used, has none.
+	// Those of an overage are all of its rate; of a reprice, those of the month
+	// before the period; of what the end of a month decides for a rate, those of the
+	// month; of a correction, those that came since. Fees, minimums of plans and
+	// corrections without late usage have none.
 	Usage []LineUsage
 }
 
@@ -50,23 +52,27 @@ func (o *Office) Explain(ctx context.Context, s invoq.Scope, id invoq.BillID) (E
 	if err != nil {
 		return Explained{}, err
 	}
-	spans := within(b.Period, cutAtDays(x.bench.account.spans))
-	book, err := o.madeOf(ctx, b, spans, b.Head.Size)
+	t := trail{account: x.bench.account, tags: x.bench.tags, spans: cutAtDays(x.bench.account.spans)}
+	book, err := o.madeOf(ctx, b, t.spans, b.Head.Size)
 	if err != nil {
 		return Explained{}, err
 	}
+	t.book = book.Spans
 	out := Explained{Bill: b}
 	a := agreement{o.db, newSheets()}
+	late := lateTrails{office: o, agreement: a, bill: b, known: map[lateKey]*trail{}}
 	for _, line := range b.Lines {
 		l := ExplainedLine{Line: line, Text: pricing.Explain(line, b.Currency)}
 		if l.Plan, err = a.planOfLine(ctx, b, line); err != nil {
 			return Explained{}, err
 		}
-		// What a correction is made of stands on the bill that it corrects, and in
-		// what that bill comes to now.
-		if line.Corrects == "" {
-			l.Usage = usageOf(line, b, spans, book.Spans)
+		from := &t
+		if line.Corrects != "" {
+			if from, err = late.of(ctx, line); err != nil {
+				return Explained{}, err
+			}
 		}
+		l.Usage = from.usage(line)
 		out.Lines = append(out.Lines, l)
 	}
 	return out, nil
@@ -103,63 +109,4 @@ func cutAtDays(spans []postgres.Span) []postgres.Span {
 		}
 	}
 	return all
-}
-
-// within returns the spans inside a period: those before it only say how much of
-// the month was used up.
-func within(period invoq.Interval, spans []postgres.Span) []postgres.Span {
-	return slices.DeleteFunc(spans, func(s postgres.Span) bool {
-		return s.Interval.Start.Before(period.Start)
-	})
-}
-
-// usageOf returns what the line's services used of its meter in its month and
-// part, by day.
-func usageOf(
-	l invoq.BillLine, b invoq.Bill, spans []postgres.Span, book [][]postgres.BookUsage,
-) []LineUsage {
-	period, err := periodOf(b)
-	if err != nil {
-		return nil
-	}
-	// A line of a bill in parts has entries of its own part alone.
-	if !l.Period.Start.IsZero() {
-		period.Interval = l.Period
-	}
-	var all []LineUsage
-	for i, us := range book {
-		at := spans[i].Interval
-		if !period.Contains(at.Start) || at.Start.In(period.Zone).Format("2006-01") != l.Month {
-			continue
-		}
-		for j := range us {
-			if u := &us[j]; u.Meter == l.Meter && !u.Quantity.IsZero() && madeOf(l, u) {
-				all = addUsage(all, at, u)
-			}
-		}
-	}
-	return all
-}
-
-// madeOf reports whether the line was made of what the service used.
-func madeOf(l invoq.BillLine, u *postgres.BookUsage) bool {
-	return slices.ContainsFunc(l.Inputs, func(in invoq.LineInput) bool {
-		return in.Namespace == u.Namespace && in.Service == u.Service
-	})
-}
-
-// addUsage counts a sum of entries in. Those of one revision and day may come
-// apart, by how they were charged.
-func addUsage(all []LineUsage, at invoq.Interval, u *postgres.BookUsage) []LineUsage {
-	if n := len(all) - 1; n >= 0 && same(all[n].Interval, at) && all[n].Namespace == u.Namespace &&
-		all[n].Service == u.Service && all[n].Revision == u.Revision {
-		x := &all[n]
-		x.Quantity, x.Entries = x.Quantity.Add(u.Quantity), x.Entries+u.Entries
-		x.First, x.Last = min(x.First, u.First), max(x.Last, u.Last)
-		return all
-	}
-	return append(all, LineUsage{
-		Interval: at, Namespace: u.Namespace, Service: u.Service, Revision: u.Revision, Quantity: u.Quantity,
-		Entries: u.Entries, First: u.First, Last: u.Last,
-	})
 }

@@ -21,6 +21,10 @@ type OfficeDatabase interface {
 	FinalizeBill(
 		ctx context.Context, s invoq.Scope, id invoq.BillID, sha256 string, at time.Time,
 	) (invoq.Bill, error)
+	// SumLate returns what the entries of each span from a position on add up to.
+	SumLate(
+		ctx context.Context, s invoq.Scope, spans []postgres.Span, from, size int64,
+	) ([][]postgres.BookUsage, error)
 	// PayBill and VoidBill change a bill's status and nothing else.
 	PayBill(
 		ctx context.Context, s invoq.Scope, id invoq.BillID, payment string, at time.Time,

@@ -68,6 +68,31 @@ func (db *DB) SumBook(
 	return sums, wrap(err, "sum %d spans of the book", len(spans))
 }
 
+// SumLate sums the entries of each span at positions from a first one up to
+// before size: what came to the book between two of its heads.
+func (db *DB) SumLate(
+	ctx context.Context, s invoq.Scope, spans []Span, from, size int64,
+) ([][]BookUsage, error) {
+	b := bookReader{spans: spans, size: size, sums: make([][]BookUsage, len(spans))}
+	err := db.in(ctx, s, func(tx pgx.Tx) error {
+		b.tx = tx
+		return b.query(ctx, sumEntries, positions(len(spans)), from)
+	})
+	for i := range b.sums {
+		b.sums[i] = merged(b.sums[i])
+	}
+	return b.sums, wrap(err, "sum what came late of %d spans", len(spans))
+}
+
+// positions returns the numbers from 0 to before n.
+func positions(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
 // BookHead returns the present head of the book.
 func (db *DB) BookHead(ctx context.Context) (invoq.BookHead, error) {
 	var h invoq.BookHead

@@ -85,16 +85,20 @@ const storedSums = `
 
 // entries adds up the entries of spans at positions from a first one on.
 func (b *bookReader) entries(ctx context.Context, spans []int, from int64) error {
+	if from > 0 {
+		return b.query(ctx, sumLateEntries, spans, from)
+	}
+	return b.query(ctx, sumEntries, spans, from)
+}
+
+// query runs one of the two queries for sums of entries.
+func (b *bookReader) query(ctx context.Context, sql string, spans []int, from int64) error {
 	n := len(spans)
 	tenants := make([]string, n)
 	starts, ends := make([]time.Time, n), make([]time.Time, n)
 	for i, at := range spans {
 		s := &b.spans[at]
 		tenants[i], starts[i], ends[i] = string(s.Tenant), s.Interval.Start, s.Interval.End
-	}
-	sql := sumEntries
-	if from > 0 {
-		sql = sumLateEntries
 	}
 	rows, _ := b.tx.Query(ctx, sql, pgx.NamedArgs{
 		"tenants": tenants, "starts": starts, "ends": ends, "spans": spans, "from": from, "size": b.size,

@@ -125,6 +125,15 @@ func (s *Sheet) Covers(source *Source, m invoq.Meter) bool {
 	return s.match(source, m) < len(s.rates)
 }
 
+// RateOf returns the name of the rate that prices the source's usage of the meter,
+// and whether there is one.
+func (s *Sheet) RateOf(source *Source, m invoq.Meter) (name string, covered bool) {
+	if i := s.match(source, m); i < len(s.rates) {
+		return s.rates[i].Label(), true
+	}
+	return "", false
+}
+
 // AsksForTags reports whether a rate of the plan chooses sources by their tags.
 func (s *Sheet) AsksForTags() bool {
 	return slices.ContainsFunc(s.rates, func(r rate) bool { return len(r.Where.Tags) > 0 })
