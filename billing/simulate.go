@@ -42,40 +42,58 @@ func (b *Biller) Simulate(ctx context.Context, q Simulate) (pricing.Simulation, 
 				"usage[%d].at: %s is not within the period %s", i, items[i].Start.Format(time.RFC3339), p.Interval)
 		}
 	}
+	var past pastUsage
 	if q.Tenant.ID != "" {
-		past, err := b.pastUsage(ctx, q, p)
-		if err != nil {
+		var err error
+		if past, err = b.past(ctx, q, p); err != nil {
 			return pricing.Simulation{}, err
 		}
-		items = slices.Concat(past, items)
+		items = slices.Concat(past.account.bookItems(past.book, past.tags), items)
 	}
-	return pricing.Simulate(q.Plans, p, items)
+	return pricing.SimulateWith(q.Plans, p, items, past.charge)
 }
 
-// pastUsage reads what the tenant used, cut for all plans.
-func (b *Biller) pastUsage(
-	ctx context.Context, q Simulate, p pricing.Period,
-) ([]pricing.Item, error) {
+// pastUsage is what a tenant used, cut for all plans of a simulation.
+type pastUsage struct {
+	account *account // of no tenant: nothing was used; a part a plan
+	book    [][]postgres.BookUsage
+	tags    tags
+}
+
+// past reads what the tenant used.
+func (b *Biller) past(ctx context.Context, q Simulate, p pricing.Period) (pastUsage, error) {
 	parts := make([]part, len(q.Plans))
 	for i, plan := range q.Plans {
 		sheet, err := pricing.Compile(plan)
 		if err != nil {
-			return nil, err
+			return pastUsage{}, err
 		}
 		parts[i] = part{Interval: p.Interval, sheet: sheet}
 	}
+	// Costs count in the currency of the plans, whatever the tenant is billed in.
+	q.Tenant.Currency = q.Plans[0].Currency
 	a, err := newAccount(q.Tenant, p, parts)
 	if err != nil {
-		return nil, err
+		return pastUsage{}, err
 	}
 	w := workshop{db: b.db, scope: invoq.Only(q.Tenant.ID)}
 	all := []bench{{order: order{tenant: q.Tenant, period: p}, account: a}}
 	if err := w.readTags(ctx, all); err != nil {
-		return nil, err
+		return pastUsage{}, err
 	}
 	book, err := b.db.SumBook(ctx, w.scope, a.spans, postgres.WholeBook)
-	if err != nil {
-		return nil, err
+	return pastUsage{account: a, book: book.Spans, tags: all[0].tags}, err
+}
+
+// charge adds what a bill by one of the plans has from the cost catalogue.
+func (x pastUsage) charge(plan int, s *pricing.Statement) error {
+	if x.account == nil {
+		return nil
 	}
-	return a.bookItems(book.Spans, all[0].tags), nil
+	one := *x.account
+	one.parts = one.parts[plan : plan+1]
+	st := statement{lines: s.Lines, total: s.Total, exact: s.Exact, unpriced: s.Unpriced}
+	err := one.charge(&st, one.parts[0], x.book, x.tags)
+	s.Lines, s.Total, s.Exact, s.Unpriced = st.lines, st.total, st.exact, st.unpriced
+	return err
 }

@@ -49,18 +49,29 @@ type SimulationRow struct {
 // Errors are those of Price, with the plan's name, and of KindUnprocessable
 // where currencies differ, since nothing here converts them.
 func Simulate(plans []invoq.Plan, period Period, usage []Item) (Simulation, error) {
+	return SimulateWith(plans, period, usage, func(int, *Statement) error { return nil })
+}
+
+// SimulateWith is Simulate for bills that have more than what plans price: add
+// puts on the statement of each plan, by its number, what else they have.
+func SimulateWith(
+	plans []invoq.Plan, period Period, usage []Item, add func(plan int, s *Statement) error,
+) (Simulation, error) {
 	if len(plans) == 0 || len(plans) > MaxSimulated {
 		return Simulation{}, invoq.Errorf(invoq.KindUnprocessable,
 			"plans: there are %d, from 1 to %d are simulated", len(plans), MaxSimulated)
 	}
 	var s Simulation
-	for _, plan := range plans {
+	for i, plan := range plans {
 		if plan.Currency != plans[0].Currency {
 			return Simulation{}, invoq.Errorf(invoq.KindUnprocessable,
 				"plan %q is in %s and plan %q in %s; nothing converts them",
 				plans[0].Name, plans[0].Currency, plan.Name, plan.Currency)
 		}
 		st, err := Price(plan, period, usage)
+		if err == nil {
+			err = add(i, &st)
+		}
 		if err != nil {
 			return Simulation{}, fmt.Errorf("simulate plan %q: %w", plan.Name, err)
 		}
