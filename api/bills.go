@@ -81,7 +81,7 @@ func (s *Server) ListAllBills(
 		return nil, err
 	}
 	return ListAllBills200JSONResponse{
-		Items: convert(all, billJSON),
+		Items: convert(all, func(b invoq.Bill) Bill { return seenBill(ctx, b) }),
 		Next:  next(all, page, func(b invoq.Bill) string { return string(b.ID) }),
 	}, nil
 }
@@ -101,7 +101,7 @@ func (s *Server) ListBills(ctx context.Context, r ListBillsRequestObject) (ListB
 		return nil, err
 	}
 	return ListBills200JSONResponse{
-		Items: convert(all, billJSON),
+		Items: convert(all, func(b invoq.Bill) Bill { return seenBill(ctx, b) }),
 		Next:  next(all, page, func(b invoq.Bill) string { return string(b.ID) }),
 	}, nil
 }
@@ -112,7 +112,7 @@ func (s *Server) GetBill(ctx context.Context, r GetBillRequestObject) (GetBillRe
 	if err != nil {
 		return nil, err
 	}
-	return GetBill200JSONResponse(billJSON(b)), nil
+	return GetBill200JSONResponse(seenBill(ctx, b)), nil
 }
 
 // billJSON gives a bill the form of the contract. Lines are never null: a bill of

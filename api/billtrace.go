@@ -19,7 +19,7 @@ func (s *Server) RecomputeBill(
 	again.ID, again.CreatedAt = out.Bill.ID, out.Bill.CreatedAt
 	return RecomputeBill200JSONResponse{
 		Agrees: out.Agrees(), Sha256: out.Bill.SHA256, RecomputedSha256: out.Again.SHA256,
-		Recomputed: billJSON(again), Corrections: linesJSON(out.Corrections),
+		Recomputed: seenBill(ctx, again), Corrections: linesJSON(seen(ctx, out.Corrections)),
 	}, nil
 }
 
@@ -32,7 +32,10 @@ func (s *Server) ExplainBill(
 		return nil, err
 	}
 	return ExplainBill200JSONResponse{
-		Bill: billJSON(out.Bill), Lines: convert(out.Lines, explainedJSON),
+		Bill: seenBill(ctx, out.Bill),
+		Lines: convert(out.Lines, func(l billing.ExplainedLine) ExplainedLine {
+			return seenTrace(ctx, l, out.Bill.Currency)
+		}),
 	}, nil
 }
 

@@ -36,6 +36,11 @@ func (s *Server) Simulate(ctx context.Context, r SimulateRequestObject) (Simulat
 		if err != nil {
 			return nil, err
 		}
+		if b.Plans[i].Plan != nil && t.ID != "" {
+			if err := checkCosts(ctx, p); err != nil {
+				return nil, err
+			}
+		}
 		q.Plans = append(q.Plans, p)
 	}
 	for _, u := range deref(b.Usage) {
@@ -44,6 +49,10 @@ func (s *Server) Simulate(ctx context.Context, r SimulateRequestObject) (Simulat
 	out, err := s.Biller.Simulate(ctx, q)
 	if err != nil {
 		return nil, err
+	}
+	for i := range out.Results {
+		st := &out.Results[i].Statement
+		st.Lines = seen(ctx, st.Lines)
 	}
 	return Simulate200JSONResponse(out), nil
 }
