@@ -16,11 +16,11 @@ type OfficeDatabase interface {
 	FindBill(ctx context.Context, s invoq.Scope, id invoq.BillID) (invoq.Bill, error)
 	// PostingState returns how far usage has come on its way into the book.
 	PostingState(ctx context.Context) (postgres.PostingState, error)
-	// FinalizeBill makes a draft final if its content is still the one with the
-	// hash, and gives it the next number.
-	FinalizeBill(
-		ctx context.Context, s invoq.Scope, id invoq.BillID, sha256 string, at time.Time,
-	) (invoq.Bill, error)
+	// IssuedBills returns how many bills of a tenant were ever issued.
+	IssuedBills(ctx context.Context, s invoq.Scope, tenant invoq.TenantID) (int, error)
+	// FinalizeBill makes a draft final, if all is still so, and gives it the next
+	// number.
+	FinalizeBill(ctx context.Context, s invoq.Scope, f postgres.Final) (invoq.Bill, error)
 	// SumLate returns what the entries of each span from a position on add up to.
 	SumLate(
 		ctx context.Context, s invoq.Scope, spans []postgres.Span, from, size int64,
@@ -82,6 +82,10 @@ func (o *Office) Finalize(ctx context.Context, s invoq.Scope, id invoq.BillID) (
 	if reason := stillOpen(b.Period.End, state, o.grace); reason != "" {
 		return b, invoq.Errorf(invoq.KindConflict, "%s", reason)
 	}
+	issued, err := o.db.IssuedBills(ctx, s, b.TenantID)
+	if err != nil {
+		return b, err
+	}
 	// Computed once more: what is issued is what the usage comes to now, and a
 	// correction that another bill has got meanwhile is not issued twice.
 	c, err := o.biller.Preview(ctx, s, string(b.TenantID), b.Period)
@@ -96,7 +100,9 @@ func (o *Office) Finalize(ctx context.Context, s invoq.Scope, id invoq.BillID) (
 			"usage, prices or corrections have changed since the draft was made: it says %s, they come to %s; "+
 				"calculate it again", b.Total, c.Bill.Total)
 	}
-	return o.db.FinalizeBill(ctx, s, b.ID, b.SHA256, o.now())
+	return o.db.FinalizeBill(ctx, s, postgres.Final{
+		Bill: b.ID, SHA256: b.SHA256, Issued: issued, At: o.now(),
+	})
 }
 
 // stillOpen says why a period that ended may still change, or nothing.

@@ -272,7 +272,7 @@ func TestNumbersHaveNoGaps(t *testing.T) {
 			b := drafts[i/2]
 			if i%2 == 0 {
 				// Another content than the draft has: refused after the number was taken.
-				_, err := d.db.FinalizeBill(t.Context(), everyone, b.ID, "other", time.Now())
+				_, err := d.db.FinalizeBill(t.Context(), everyone, postgres.Final{Bill: b.ID, SHA256: "other", At: time.Now()})
 				wantKind(t, err, invoq.KindConflict)
 				return
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,12 +46,34 @@ func takeNumbers(ctx context.Context, tx pgx.Tx, series string, n int) (prefix s
 	return prefix, first, err
 }
 
+// Final says which draft becomes final, and what has to be so for that.
+type Final struct {
+	Bill   invoq.BillID
+	SHA256 string // of the draft's content
+	// Issued is how many bills of the tenant had been issued when the draft's
+	// corrections were looked at.
+	Issued int
+	At     time.Time
+}
+
+// IssuedBills returns how many bills of a tenant were ever issued.
+func (db *DB) IssuedBills(ctx context.Context, s invoq.Scope, tenant invoq.TenantID) (int, error) {
+	var n int
+	err := db.in(ctx, s, func(tx pgx.Tx) error { return countIssued(ctx, tx, tenant, &n) })
+	return n, wrap(err, "count bills of tenant %q", tenant)
+}
+
+func countIssued(ctx context.Context, tx pgx.Tx, tenant invoq.TenantID, n *int) error {
+	return tx.QueryRow(ctx, `
+		SELECT count(*)
+		FROM bills
+		WHERE tenant_id = $1::uuid AND number IS NOT NULL`, string(tenant)).Scan(n)
+}
+
 // FinalizeBill makes a draft final and gives it the next number, unless its
-// content is no longer the one with the hash. A bill that is final already with
-// this content stays as it is.
-func (db *DB) FinalizeBill(
-	ctx context.Context, s invoq.Scope, id invoq.BillID, sha256 string, at time.Time,
-) (invoq.Bill, error) {
+// content is no longer the one with the hash, or another bill may have got its
+// corrections meanwhile: both are KindConflict.
+func (db *DB) FinalizeBill(ctx context.Context, s invoq.Scope, f Final) (invoq.Bill, error) {
 	var b invoq.Bill
 	err := db.in(ctx, s, func(tx pgx.Tx) error {
 		// The series first: it is what keeps others from finalizing meanwhile.
@@ -63,15 +86,33 @@ func (db *DB) FinalizeBill(
 			SET status = 'final', number = @number, finalized_at = @at
 			WHERE id = @id::uuid AND status = 'draft' AND sha256 = @sha256
 			RETURNING `+billColumns, pgx.NamedArgs{
-			"id": string(id), "sha256": sha256, "at": at, "number": numberText(prefix, first),
+			"id": string(f.Bill), "sha256": f.SHA256, "at": f.At, "number": numberText(prefix, first),
 		})
 		b, err = pgx.CollectExactlyOneRow(rows, scanBill)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return invoq.Errorf(invoq.KindConflict, "the draft was computed again meanwhile: look at it again")
 		}
-		return lifeError(err)
+		if err != nil {
+			return lifeError(err)
+		}
+		return f.checkCorrections(ctx, tx, b)
 	})
-	return b, wrap(err, "finalize bill %q", id)
+	return b, wrap(err, "finalize bill %q", f.Bill)
+}
+
+// checkCorrections refuses a bill with corrections after another one of its tenant
+// was issued: it may have them, too.
+func (f Final) checkCorrections(ctx context.Context, tx pgx.Tx, b invoq.Bill) error {
+	var issued int
+	if err := countIssued(ctx, tx, b.TenantID, &issued); err != nil {
+		return err
+	}
+	corrects := slices.ContainsFunc(b.Lines, func(l invoq.BillLine) bool { return l.Corrects != "" })
+	if corrects && issued != f.Issued+1 { // This one is counted, too.
+		return invoq.Errorf(invoq.KindConflict,
+			"another bill of the tenant was issued meanwhile, which may have the corrections: calculate it again")
+	}
+	return nil
 }
 
 // numberText writes a number of a series.
