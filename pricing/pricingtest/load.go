@@ -48,6 +48,10 @@ func (l loading) series(text string) (tenant string, items []pricing.Item, err e
 	if err != nil {
 		return "", nil, err
 	}
+	if name != "calls" && !known(meter(name)) {
+		return "", nil, fmt.Errorf("%q is no meter; they are calls, requests, %v and %v",
+			name, invoq.Meters(), invoq.ResourceMeters())
+	}
 	values, more := splitAt(strings.Fields(rest), "cost", "of")
 	samples, err := seriesValues(values)
 	if err != nil {
@@ -71,6 +75,12 @@ func (l loading) series(text string) (tenant string, items []pricing.Item, err e
 		addCosts(&w, items)
 	}
 	return tenant, items, w.finish()
+}
+
+// known reports whether there is such a meter: usage of another would be unpriced,
+// and a slip of the pen look like a missing price.
+func known(m invoq.Meter) bool {
+	return slices.Contains(invoq.Meters(), m) || slices.Contains(invoq.ResourceMeters(), m)
 }
 
 // splitAt cuts words before the first that is one of the marks.

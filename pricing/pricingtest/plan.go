@@ -1,6 +1,7 @@
 package pricingtest
 
 import (
+	"fmt"
 	"strings"
 
 	"invoq"
@@ -42,6 +43,24 @@ func parsePlan(c command, args []string) (invoq.Plan, *Failure) {
 		}
 	}
 	return plan, nil
+}
+
+// lineOf returns the line of the rate that a message is about, rates[3].price: the
+// fourth below the plan; else that of the plan.
+func lineOf(message string, c command) int {
+	var n int
+	if _, err := fmt.Sscanf(message, "rates[%d]", &n); err != nil {
+		return c.number
+	}
+	for _, l := range c.body {
+		if name, _, _, _ := labelled(l.text); name == "minimum" {
+			continue // The plan's own is no rate.
+		}
+		if n--; n < 0 {
+			return l.number
+		}
+	}
+	return c.number
 }
 
 // jsonPlan reads the body as the JSON that the API takes; the script's name

@@ -96,7 +96,8 @@ func (r *runner) plan(c command, args []string) *Failure {
 	plan, failure := parsePlan(c, args)
 	if failure == nil {
 		if err := pricing.Validate(plan); err != nil {
-			failure = &Failure{Line: c.number, Message: invoq.MessageOf(err), ofPlan: true}
+			message := invoq.MessageOf(err)
+			failure = &Failure{Line: lineOf(message, c), Message: message, ofPlan: true}
 		}
 	}
 	if expected != nil && (failure == nil || failure.ofPlan) {
