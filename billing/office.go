@@ -220,7 +220,7 @@ type opened struct {
 	latest int64               // the bill's last re-rating; 0: none
 	// right are the parts by which it should be priced; nil: its own.
 	right []invoq.BillPart
-	// rightTags are those that its re-rating was shown by.
+	// rightTags are those that its last re-rating was shown by, and all before it.
 	rightTags []invoq.ServiceTags
 }
 
@@ -255,9 +255,9 @@ func (o *Office) open(ctx context.Context, b invoq.Bill, parts []invoq.BillPart)
 		return nil, err
 	}
 	if n := len(reratings); n > 0 {
-		x.latest = reratings[n-1].ID
+		x.latest, x.rightTags = reratings[n-1].ID, reratings[n-1].Tags
 		if parts == nil {
-			x.right, x.rightTags = reratings[n-1].Parts, reratings[n-1].Tags
+			x.right = reratings[n-1].Parts
 		}
 	}
 	return x, nil
