@@ -15,6 +15,8 @@ const (
 	MaxPricePlaces = 30
 	// MaxRates bounds the rates of a plan.
 	MaxRates = 200
+	// MaxPlanVersions bounds the versions of a plan: bills read all of them.
+	MaxPlanVersions = 1000
 )
 
 // Plan is one version of a price list. A version is never edited: a change is

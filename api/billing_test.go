@@ -223,6 +223,14 @@ func TestSimulateOverHTTP(t *testing.T) {
 		}
 	}
 	refuse(404, others[access.Viewer], `{"tenant_id": "acme", `+march+`, "plans": [`+inline+`]}`)
+	// A plan of one tenant's own is nobody else's, by its id or by naming the tenant.
+	var own Plan
+	r.decode(r.json(r.owner, http.MethodPost, "/api/v1/pricing/plans", `{"name": "agreed", "currency": "USD",
+		"tenant_id": "acme", "price_per_invocation": "0.005", "active": false}`), &own)
+	r.decode(simulate(keys[access.Viewer], `{`+march+`, "plans": [{"plan_id": "`+own.ID+`"}], `+usage+`}`), &got)
+	refuse(404, others[access.Viewer], `{`+march+`, "plans": [{"plan_id": "`+own.ID+`"}], `+usage+`}`)
+	refuse(404, others[access.Viewer], `{`+march+`, "plans": [{"plan": {"name": "ours", "currency": "USD",
+		"tenant_id": "acme", "price_per_invocation": "0.02"}}], `+usage+`}`)
 	refuse(422, r.owner, `{`+march+`, "plans": [{"preset": "aws-lambda-x86", "plan_id": "x"}]}`)
 	refuse(404, r.owner, `{`+march+`, "plans": [{"preset": "no-such-cloud"}]}`)
 	refuse(404, r.owner, `{`+march+`, "plans": [{"plan_id": "`+plan.ID+`", "version": 9}]}`)

@@ -153,6 +153,28 @@ func TestMovingToAnEqualPlanChangesNothing(t *testing.T) {
 	})
 }
 
+// Who moves on the 15th pays 14 of 31 days of the one fee and 17 of the other, and
+// of the last plan's minimum what it lacks to by its own prices: 100 − 62.
+func TestMovingSplitsFees(t *testing.T) {
+	with := func(id, fee, minimum string) invoq.Plan {
+		return plan(id, func(p *invoq.Plan) {
+			p.Rates = []invoq.Rate{
+				{Name: "base", Kind: invoq.RateFlat, Price: invoq.MustDecimal(fee)},
+				{Meter: invoq.Invocations, Kind: invoq.RateFixed, IncludedIn: "base"},
+			}
+			p.MinimumPerMonth = invoq.MustDecimal(minimum)
+		})
+	}
+	db := desk(with("p", "31", "50"), with("q", "62", "100"))
+	db.assigned = []invoq.PlanAssignment{{EffectiveFrom: "2026-03-15", PlanID: "q"}}
+	want := []string{
+		"p 1: 2026-03-01 to 2026-03-15", "q 1: 2026-03-15 to 2026-04-01", "total 86", // 14 + 34 + 38.
+	}
+	if diff := cmp.Diff(want, described(t, db)); diff != "" {
+		t.Errorf("bill (-want +got):\n%s", diff)
+	}
+}
+
 // Usage is read between the instants at which a price by the clock changes, also
 // on the day that has no 02:30.
 func TestSpansFollowTheClock(t *testing.T) {

@@ -68,6 +68,11 @@ func (db *DB) ChangePlan(
 			return invoq.Errorf(invoq.KindUnprocessable,
 				"a plan keeps its tenant and its currency; create another plan instead")
 		}
+		if before.Version >= invoq.MaxPlanVersions {
+			return invoq.Errorf(invoq.KindUnprocessable,
+				"plan %q has %d versions, as many as there may be; create another plan and assign it",
+				before.Name, before.Version)
+		}
 		p.ID, p.Version = before.ID, before.Version+1
 		p, err = insertPlan(ctx, tx, p, by)
 		if conflict(err, "pricing_plans_pkey") {
@@ -153,7 +158,7 @@ func (db *DB) PlanVersions(ctx context.Context, s invoq.Scope, id invoq.PlanID) 
 			FROM pricing_plans
 			WHERE id::text = lower($1)
 			ORDER BY version DESC
-			LIMIT $2`, id, invoq.MaxPageSize)
+			LIMIT $2`, id, invoq.MaxPlanVersions)
 		var err error
 		all, err = pgx.CollectRows(rows, scanPlan)
 		if err == nil && len(all) == 0 {
