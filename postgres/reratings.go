@@ -56,8 +56,8 @@ func (db *DB) AddRerating(
 		}
 		rows, _ := tx.Query(ctx, `
 			INSERT INTO bill_reratings (tenant_id, bill_id, parts, tags, reverts, difference, reason, created_by)
-			SELECT @tenant_id::uuid, @bill_id::uuid, @parts::jsonb, @tags::jsonb, nullif(@reverts, 0), @difference::numeric,
-				@reason, @by
+			SELECT @tenant_id::uuid, @bill_id::uuid, @parts::jsonb, @tags::jsonb, nullif(@reverts, 0),
+				@difference::numeric, @reason, @by
 			WHERE (SELECT coalesce(max(id), 0) FROM bill_reratings WHERE bill_id = @bill_id::uuid) = @latest
 			RETURNING `+reratingColumns, pgx.NamedArgs{
 			"tenant_id": string(b.TenantID), "bill_id": string(b.ID), "parts": string(parts), "tags": string(tags),
