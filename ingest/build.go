@@ -44,9 +44,7 @@ func (b Builder) Add(ls labels.Labels, v Value) error {
 		return invoq.Errorf(invoq.KindTooLarge,
 			"the labels of a request take more than %d bytes: send smaller batches", b.lim.DecodedBytes)
 	case ls.Len() > b.lim.Labels:
-		out.Skipped.Add(InvalidLabel, 1, func() string {
-			return "a series with more labels than are read: " + ls.Get(model.MetricNameLabel)
-		})
+		out.Skipped.Add(TooManyLabels, 1, func() string { return ls.Get(model.MetricNameLabel) })
 		return nil
 	}
 	s := out.begin()
@@ -67,6 +65,12 @@ func (b Builder) Add(ls labels.Labels, v Value) error {
 	s.Described = int32(len(out.Descriptions))
 	out.end(s)
 	return nil
+}
+
+// Refuse counts n values that were read and cannot be added. Example, called at
+// most once a reason, describes one of them.
+func (b Builder) Refuse(why Reason, n int, example func() string) {
+	b.batch.Skipped.Add(why, n, example)
 }
 
 // spell writes labels as the fields that 1.0 has on the wire.

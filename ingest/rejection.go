@@ -15,11 +15,13 @@ const (
 	MissingName Reason = iota
 	DuplicateLabel
 	InvalidLabel
+	TooManyLabels
 	ReservedName
 	OutOfOrder
 	TooOld
 	Duplicate
 	BadHistogram
+	Untranslatable
 	BadExemplar
 	LateExemplar
 	SeriesLimit
@@ -39,6 +41,7 @@ var reasonTexts = [reasons]struct {
 	MissingName:    {"missing_name", "series without __name__", invoq.KindInvalid},
 	DuplicateLabel: {"duplicate_label", "series that name a label twice", invoq.KindInvalid},
 	InvalidLabel:   {"invalid_label", "series with a label that is empty or not UTF-8", invoq.KindInvalid},
+	TooManyLabels:  {"too_many_labels", "series with more labels than are read", invoq.KindInvalid},
 	ReservedName: {
 		"reserved_name",
 		"series whose name begins with " + ReservedPrefix + ", as those do that Invoq computes itself",
@@ -56,6 +59,7 @@ var reasonTexts = [reasons]struct {
 		"native histograms that contradict themselves",
 		invoq.KindInvalid,
 	},
+	Untranslatable: {"untranslatable", "metrics that cannot be made series", invoq.KindInvalid},
 	BadExemplar: {
 		"bad_exemplar",
 		"exemplars that are too long or belong to no sample",

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"io"
 	"mime"
 	"strings"
@@ -95,20 +94,18 @@ func (h *Handler) Export(ctx context.Context, req ingest.Request) (Answer, error
 	if err != nil {
 		return Answer{}, err
 	}
-	var refused error
 	written, rejected, err := h.receiver.Take(ctx, req.Scope, memoryFactor*int64(len(body)),
 		func(b ingest.Builder) error {
 			md, err := h.decode(media, body)
 			if err != nil {
 				return err
 			}
-			refused, err = h.translate(ctx, md, b)
-			return err
+			return h.translate(ctx, md, b)
 		})
 	if err != nil {
 		return Answer{}, err
 	}
-	return answer(media, written, rejected, refused)
+	return answer(media, written, rejected)
 }
 
 // mediaType returns the content type without its parameters.
@@ -174,24 +171,27 @@ func (h *Handler) decode(media string, body []byte) (pmetric.Metrics, error) {
 }
 
 // translate turns metrics into series. What it cannot translate it leaves out
-// and tells; an error is a limit that was passed.
-func (h *Handler) translate(ctx context.Context, md pmetric.Metrics, b ingest.Builder) (refused, err error) {
+// and counts as refused; an error is a limit that was passed.
+func (h *Handler) translate(ctx context.Context, md pmetric.Metrics, b ingest.Builder) error {
 	markDeltas(md)
 	c := &collector{builder: b}
-	_, refused = prometheusremotewrite.NewPrometheusConverter(c).FromMetrics(ctx, md, h.settings)
+	_, err := prometheusremotewrite.NewPrometheusConverter(c).FromMetrics(ctx, md, h.settings)
 	if c.err != nil {
-		return nil, c.err
+		return c.err
 	}
-	if errors.Is(refused, context.Canceled) || errors.Is(refused, context.DeadlineExceeded) {
-		return nil, invoq.Errorf(invoq.KindUnavailable, "the request took too long; send it again").WithCause(refused)
+	if ctx.Err() != nil {
+		return invoq.Errorf(invoq.KindUnavailable, "the request took too long; send it again").WithCause(ctx.Err())
 	}
-	return refused, nil
+	for why := range leaves(err) {
+		b.Refuse(ingest.Untranslatable, 1, why.Error)
+	}
+	return nil
 }
 
 // answer writes down what was stored and what was not.
-func answer(media string, written ingest.Counts, rejected ingest.Rejections, refused error) (Answer, error) {
+func answer(media string, written ingest.Counts, rejected ingest.Rejections) (Answer, error) {
 	res := pmetricotlp.NewExportResponse()
-	err := errors.Join(rejected.Err(written.Samples+written.Histograms), refused)
+	err := rejected.Err(written.Samples + written.Histograms)
 	if err != nil {
 		partial := res.PartialSuccess()
 		partial.SetErrorMessage(err.Error())

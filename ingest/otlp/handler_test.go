@@ -334,12 +334,45 @@ func TestExportTellsWhatItRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused, err := r.export(otlp.Protobuf, "", body)
-	if err != nil || !strings.HasPrefix(refused, "2: kept 2 samples, rejected 2: ") || !strings.Contains(refused, "older than the accepted lateness") ||
+	if err != nil || !strings.HasPrefix(refused, "3: kept 2 samples, rejected 3: ") || !strings.Contains(refused, "older than the accepted lateness") ||
 		!strings.Contains(refused, `"unknown"`) {
 		t.Errorf("refused %q, error %v", refused, err)
 	}
 	if got := r.dump("depth"); len(got) != 1 {
 		t.Errorf("kept %v", got)
+	}
+	told := map[ingest.Reason]int64{}
+	for _, f := range r.store.Refusals("acme") {
+		told[f.Reason] = f.Count
+	}
+	if diff := cmp.Diff(map[ingest.Reason]int64{ingest.TooOld: 2, ingest.Untranslatable: 1}, told); diff != "" {
+		t.Error("refusals (-want +got):\n" + diff)
+	}
+}
+
+// Metrics that are nothing cost two bytes each to send. That many of them are
+// refused costs no more than their number.
+func TestExportOfManyMetricsThatAreNone(t *testing.T) {
+	r := open(t, t.TempDir())
+	defer r.close()
+	md, to := waiter()
+	const many = 50_000
+	for range many {
+		to.AppendEmpty()
+	}
+	body, err := pmetricotlp.NewExportRequestFromMetrics(md).MarshalProto()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	refused, err := r.export(otlp.Protobuf, "", body)
+	runtime.ReadMemStats(&after)
+	if err != nil || !strings.HasPrefix(refused, fmt.Sprint(many, ": kept 0")) || len(refused) > 1000 {
+		t.Errorf("error %v, refused %.300s", err, refused)
+	}
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 256<<20 {
+		t.Errorf("%d bytes allocated %d MiB", len(body), grown>>20)
 	}
 }
 
