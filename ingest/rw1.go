@@ -80,10 +80,14 @@ func decodeSeriesV1(b []byte, lim Limits, out *Batch) error {
 			}
 			continue
 		}
-		if labelCount++; labelCount > lim.Labels {
-			return invoq.Errorf(invoq.KindTooLarge, "a series has more than %d labels", lim.Labels)
+		if labelCount++; labelCount <= lim.Labels {
+			s.Labels = appendField(s.Labels, b, start, next)
 		}
-		s.Labels = appendField(s.Labels, b, start, next)
+	}
+	if labelCount > lim.Labels {
+		// The other series of the request are worth no less for it.
+		out.drop(s, TooManyLabels, func() string { return describe(s.Labels) })
+		return nil
 	}
 	out.end(s)
 	return nil

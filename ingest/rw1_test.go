@@ -117,6 +117,28 @@ func TestDecodeV1ReadsOddRequests(t *testing.T) {
 	}
 }
 
+// One series with too many labels takes none of the others with it.
+func TestDecodeV1DropsSeriesWithTooManyLabels(t *testing.T) {
+	labelled := func(n int) prompb.TimeSeries {
+		s := prompb.TimeSeries{Samples: []prompb.Sample{{Timestamp: 1}, {Timestamp: 2}}}
+		for i := range n {
+			s.Labels = append(s.Labels, prompb.Label{Name: fmt.Sprint("l", i), Value: "x"})
+		}
+		return s
+	}
+	most := DefaultLimits().Labels
+	var b Batch
+	err := decodeV1(request(t, prompb.WriteRequest{
+		Timeseries: []prompb.TimeSeries{labelled(1), labelled(most + 1), labelled(most)},
+	}), DefaultLimits(), &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Series) != 2 || len(b.Samples) != 4 || b.Skipped.Count(TooManyLabels) != 2 || b.Skipped.Total() != 2 {
+		t.Errorf("%d series, %d samples, skipped %v", len(b.Series), len(b.Samples), b.Skipped)
+	}
+}
+
 func TestDecodeV1RefusesWhatIsMalformed(t *testing.T) {
 	whole := request(t, prompb.WriteRequest{Timeseries: []prompb.TimeSeries{{
 		Labels:  []prompb.Label{{Name: "__name__", Value: "up"}},

@@ -195,19 +195,22 @@ func (d *decoderV2) readRefs(tag uint64, b []byte, from, to, base int) error {
 				return badProtoV2()
 			}
 		}
-		if len(refs)-base == 2*d.lim.Labels {
-			return invoq.Errorf(invoq.KindTooLarge, "a series has more than %d labels", d.lim.Labels)
+		// One more than may be tells number that they are too many.
+		if from = next; len(refs)-base <= 2*d.lim.Labels {
+			refs = append(refs, uint32(min(n, math.MaxUint32)))
 		}
-		refs, from = append(refs, uint32(min(n, math.MaxUint32))), next
 	}
 	d.out.refs = refs
 	return nil
 }
 
 // number appends the numbers of labels, which are given as references to names
-// and values in turn. A reference to nothing is a *LabelError; errNoRoom means
-// that the request's room is used up.
+// and values in turn. More than are read and a reference to nothing are a
+// *LabelError; errNoRoom means that the request's room is used up.
 func (d *decoderV2) number(refs []uint32) error {
+	if len(refs) > 2*d.lim.Labels {
+		return &LabelError{TooManyLabels, fmt.Sprintf("more than %d labels", d.lim.Labels)}
+	}
 	if len(refs)%2 != 0 {
 		return &LabelError{InvalidLabel, "odd number of label references"}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -161,6 +162,13 @@ func TestDecodeV2DropsWhatItCannotRead(t *testing.T) {
 	f("a name beyond the table", InvalidLabel, 2, writev2.TimeSeries{LabelsRefs: []uint32{3, 2}, Samples: samples})
 	f("a value beyond the table", InvalidLabel, 2, writev2.TimeSeries{LabelsRefs: []uint32{1, math.MaxUint32}, Samples: samples})
 	f("an odd number", InvalidLabel, 2, writev2.TimeSeries{LabelsRefs: []uint32{1, 2, 1}, Samples: samples})
+	f("more labels than are read", TooManyLabels, 2, writev2.TimeSeries{
+		LabelsRefs: slices.Repeat([]uint32{1, 2}, DefaultLimits().Labels+1), Samples: samples,
+	})
+	f("an exemplar of as many", BadExemplar, 1, writev2.TimeSeries{
+		LabelsRefs: []uint32{1, 2}, Samples: samples,
+		Exemplars: []writev2.Exemplar{{LabelsRefs: slices.Repeat([]uint32{1, 2}, DefaultLimits().Labels+1)}},
+	})
 	f("a histogram", InvalidLabel, 1, writev2.TimeSeries{
 		LabelsRefs: []uint32{9, 9}, Histograms: []writev2.Histogram{writev2.FromIntHistogram(0, 1, anInt)},
 	})
