@@ -90,12 +90,16 @@ func (h *Handler) Export(ctx context.Context, req ingest.Request) (Answer, error
 	if err != nil {
 		return Answer{}, err
 	}
-	body, err := h.inflate(req)
+	size, err := h.size(req)
 	if err != nil {
 		return Answer{}, err
 	}
-	written, rejected, err := h.receiver.Take(ctx, req.Scope, memoryFactor*int64(len(body)),
+	written, rejected, err := h.receiver.Take(ctx, req.Scope, memoryFactor*size,
 		func(b ingest.Builder) error {
+			body, err := inflate(req, size)
+			if err != nil {
+				return err
+			}
 			md, err := h.decode(media, body)
 			if err != nil {
 				return err
@@ -118,35 +122,69 @@ func mediaType(s string) (string, error) {
 	return media, nil
 }
 
-// inflate returns the body, decompressed up to the limit.
-func (h *Handler) inflate(req ingest.Request) ([]byte, error) {
+// size returns how many bytes the body has once it is decompressed, within the
+// limit. It keeps none of them: there may be no memory for them yet.
+func (h *Handler) size(req ingest.Request) (int64, error) {
 	lim := h.receiver.Limits()
 	if len(req.Body) > lim.WireBytes {
-		return nil, invoq.Errorf(invoq.KindTooLarge,
+		return 0, invoq.Errorf(invoq.KindTooLarge,
 			"body has %d bytes, at most %d are read", len(req.Body), lim.WireBytes)
 	}
-	switch strings.ToLower(req.ContentEncoding) {
-	case "", "identity":
-		return req.Body, nil
-	case "gzip":
-	default:
-		return nil, invoq.Errorf(invoq.KindUnsupported,
-			"Content-Encoding %q is not read here, only gzip", req.ContentEncoding)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(req.Body))
+	z, err := reader(req)
 	if err != nil {
-		return nil, invoq.Errorf(invoq.KindInvalid, "body is not gzip: %v", err)
+		return 0, err
 	}
-	body, err := io.ReadAll(io.LimitReader(z, int64(lim.DecodedBytes)+1))
+	n, err := io.Copy(io.Discard, io.LimitReader(z, int64(lim.DecodedBytes)+1))
 	if err != nil {
-		return nil, invoq.Errorf(invoq.KindInvalid, "body is not gzip: %v", err)
+		return 0, notGzip(err)
 	}
-	if len(body) > lim.DecodedBytes {
-		return nil, invoq.Errorf(invoq.KindTooLarge,
+	if n > int64(lim.DecodedBytes) {
+		return 0, invoq.Errorf(invoq.KindTooLarge,
 			"body has more than %d bytes once decoded", lim.DecodedBytes)
+	}
+	return n, nil
+}
+
+// inflate returns the body, which has size bytes once it is decompressed.
+func inflate(req ingest.Request, size int64) ([]byte, error) {
+	if plain(req) {
+		return req.Body, nil
+	}
+	z, err := reader(req)
+	if err != nil {
+		return nil, err
+	}
+	body := make([]byte, size)
+	if _, err := io.ReadFull(z, body); err != nil {
+		return nil, notGzip(err)
 	}
 	return body, nil
 }
+
+// plain reports whether the body is not compressed.
+func plain(req ingest.Request) bool {
+	return req.ContentEncoding == "" || strings.EqualFold(req.ContentEncoding, "identity")
+}
+
+// reader returns what reads the decompressed body.
+func reader(req ingest.Request) (io.Reader, error) {
+	body := bytes.NewReader(req.Body)
+	switch {
+	case plain(req):
+		return body, nil
+	case !strings.EqualFold(req.ContentEncoding, "gzip"):
+		return nil, invoq.Errorf(invoq.KindUnsupported,
+			"Content-Encoding %q is not read here, only gzip", req.ContentEncoding)
+	}
+	z, err := gzip.NewReader(body)
+	if err != nil {
+		return nil, notGzip(err)
+	}
+	return z, nil
+}
+
+// notGzip refuses what cannot be decompressed.
+func notGzip(err error) error { return invoq.Errorf(invoq.KindInvalid, "body is not gzip: %v", err) }
 
 // decode reads the request, once it is known to fit into memory.
 func (h *Handler) decode(media string, body []byte) (pmetric.Metrics, error) {
