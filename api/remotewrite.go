@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -27,13 +28,12 @@ func (s *Server) remoteWrite(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return s.push(c, s.Receiver.Limits().WireBytes, func(body []byte) error {
+	err = s.push(c, s.Receiver.Limits().WireBytes, func(body []byte) error {
 		res, err := s.Receiver.RemoteWrite(c.UserContext(), ingest.Request{
 			ContentType:     c.Get(fiber.HeaderContentType),
 			ContentEncoding: c.Get(fiber.HeaderContentEncoding),
 			Body:            body,
 			Scope:           sc,
-			OnlyInvalid:     sendsAgain(c.Get(fiber.HeaderUserAgent)),
 		})
 		if res.Protocol == ingest.RemoteWrite2 {
 			setWritten(c, res.Written)
@@ -43,6 +43,10 @@ func (s *Server) remoteWrite(c *fiber.Ctx) error {
 		}
 		return c.SendStatus(fiber.StatusNoContent)
 	})
+	if sendsAgain(c.Get(fiber.HeaderUserAgent)) {
+		return asInvalid(err)
+	}
+	return err
 }
 
 // pushedBody reads the body of a push, of at most so many bytes, once there is
@@ -91,6 +95,19 @@ func setWritten(c *fiber.Ctx, n ingest.Counts) {
 func sendsAgain(userAgent string) bool {
 	return strings.HasPrefix(strings.ToLower(userAgent), "vmagent") ||
 		strings.HasPrefix(strings.ToLower(userAgent), "victoriametrics")
+}
+
+// asInvalid gives what no retry can help the kind of what is malformed.
+func asInvalid(err error) error {
+	e, ok := errors.AsType[*invoq.Error](err)
+	if !ok {
+		return err
+	}
+	switch e.Kind {
+	case invoq.KindTooLarge, invoq.KindUnprocessable, invoq.KindLimited:
+		return invoq.Errorf(invoq.KindInvalid, "%s", e.Message).WithCause(err)
+	}
+	return err
 }
 
 // ingestScope says whose samples a request carries: the key's tenant, or, for a

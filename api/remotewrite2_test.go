@@ -261,6 +261,9 @@ func TestReceiverNegotiates(t *testing.T) {
 	ahead.Samples[0].T += time.Hour.Milliseconds()
 	f("an agent that sends again all but 400", 400, none, ingesttest.EncodeSnappy(ahead), "User-Agent", "vmagent")
 	f("others", 422, none, ingesttest.EncodeSnappy(ahead))
+	bomb := snappy.Encode(nil, make([]byte, p.r.server.Receiver.Limits().DecodedBytes+1))
+	f("too much of it", 400, none, bomb, "User-Agent", "vmagent/1.2")
+	f("too much of others", 413, none, bomb)
 }
 
 // What was refused can be read by the tenant whose it was, and by the owner.

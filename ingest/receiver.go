@@ -80,10 +80,6 @@ type Request struct {
 	ContentType, ContentEncoding string
 	Body                         []byte
 	Scope                        Scope
-	// OnlyInvalid gives every refusal that is the sender's fault the kind
-	// KindInvalid: for senders that send again, for ever, what is refused with
-	// another status than 400.
-	OnlyInvalid bool
 }
 
 // Protocol is what a remote-write request speaks.
@@ -212,7 +208,7 @@ func (r *Receiver) write(ctx context.Context, req Request, p Protocol, b *Batch)
 	}
 	err = rejected.Err(written.Samples + written.Histograms)
 	var verdict *invoq.Error
-	if (p == RemoteWrite2 || req.OnlyInvalid) && errors.As(err, &verdict) {
+	if p == RemoteWrite2 && errors.As(err, &verdict) {
 		// 2.0 knows no other answer to a partial write.
 		verdict.Kind = invoq.KindInvalid
 	}
