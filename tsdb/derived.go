@@ -112,7 +112,7 @@ func listDerived(
 ) storage.SeriesSet {
 	found, err := d.Series(ctx, tenant, span, ms)
 	if err != nil {
-		return storage.ErrSeriesSet(err)
+		return storage.ErrSeriesSet(untold(err))
 	}
 	slices.SortFunc(found, labels.Compare)
 	all := make([]DerivedSeries, len(found))
@@ -128,10 +128,19 @@ func selectDerived(
 ) storage.SeriesSet {
 	all, err := d.Samples(ctx, tenant, span, ms)
 	if err != nil {
-		return storage.ErrSeriesSet(err)
+		return storage.ErrSeriesSet(untold(err))
 	}
 	slices.SortFunc(all, func(x, y DerivedSeries) int { return labels.Compare(x.Labels, y.Labels) })
 	return &derivedSet{all: all, at: -1}
+}
+
+// untold says that a failure to read derived series is ours, and nothing of it
+// for the asker: it may name the database and what was asked of that.
+func untold(err error) error {
+	if invoq.KindOf(err) != invoq.KindInternal {
+		return err
+	}
+	return invoq.Errorf(invoq.KindInternal, "usage and cost could not be read").WithCause(err)
 }
 
 // derivedSet is the series of an answer, one after the other.

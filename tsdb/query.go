@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime"
 	"sync"
 	"time"
 
@@ -118,7 +119,9 @@ func (q *Queries) Range(
 	if r.End.Before(r.Start) {
 		return invoq.Errorf(invoq.KindInvalid, "end is before start")
 	}
-	if points := r.End.Sub(r.Start) / r.Step; points >= time.Duration(q.limits.Points) {
+	// The engine counts in milliseconds, and a difference of times ends at 292 years.
+	points := (r.End.UnixMilli() - r.Start.UnixMilli()) / r.Step.Milliseconds()
+	if points >= int64(q.limits.Points) {
 		return invoq.Errorf(
 			invoq.KindInvalid,
 			"%d points a series are more than %d: take a longer step",
@@ -246,14 +249,19 @@ func queryError(err error) error {
 		samples  promql.ErrTooManySamples
 		store    promql.ErrStorage
 		own      *invoq.Error
+		fault    runtime.Error
 	)
 	switch {
-	case errors.As(err, &timeout), errors.As(err, &canceled):
+	case errors.As(err, &timeout), errors.As(err, &canceled),
+		// The engine does not look at what ended while series were found.
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return invoq.Errorf(invoq.KindUnavailable, "the query took too long: ask for less").WithCause(err)
 	case errors.As(err, &samples):
 		return invoq.Errorf(invoq.KindUnprocessable, "the query reads too many samples: ask for less")
 	case errors.As(err, &store):
 		return fmt.Errorf("query storage: %w", err)
+	case errors.As(err, &fault): // The engine recovers from its own.
+		return fmt.Errorf("evaluate query: %w", err)
 	case errors.As(err, &own):
 		// What was read knows whose fault it is, and what of it may be told.
 		return fmt.Errorf("query: %w", err)
