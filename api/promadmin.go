@@ -28,7 +28,7 @@ func (s *Server) promSnapshot(c *fiber.Ctx) error {
 		return err
 	}
 	s.Log.Info("made a snapshot", "path", path)
-	return promAnswer(c, map[string]string{"name": path}, nil)
+	return promAnswer(c, map[string]string{"name": path})
 }
 
 // backfilled is what became of the samples of a backfill.
@@ -64,5 +64,5 @@ func (s *Server) promBackfill(c *fiber.Ctx) error {
 	if err := done.Refused.Err(done.Stored); err != nil {
 		answer.Reason = invoq.MessageOf(err)
 	}
-	return promAnswer(c, answer, nil)
+	return promAnswer(c, answer)
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -43,7 +44,7 @@ func (s *Server) promQuery(c *fiber.Ctx) error {
 		return err
 	}
 	return s.Queries.Instant(ctx, tenant, f.Get("query"), at, func(res *promql.Result) error {
-		return promAnswer(c, queryData{res}, res.Warnings.AsErrors())
+		return promResult(c, f.Get("query"), res)
 	})
 }
 
@@ -73,7 +74,7 @@ func (s *Server) promQueryRange(c *fiber.Ctx) error {
 		return err
 	}
 	return s.Queries.Range(ctx, tenant, f.Get("query"), r, func(res *promql.Result) error {
-		return promAnswer(c, queryData{res}, res.Warnings.AsErrors())
+		return promResult(c, f.Get("query"), res)
 	})
 }
 
@@ -106,7 +107,7 @@ func (s *Server) promSeries(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return promAnswer(c, found, nil)
+	return promAnswer(c, found)
 }
 
 // promLabels lists the names of labels.
@@ -172,10 +173,11 @@ func (s *Server) promList(
 	if err != nil {
 		return err
 	}
-	return promAnswer(c, all, nil)
+	return promAnswer(c, all)
 }
 
-// promSelect opens the caller's view of the time range and hands it over.
+// promSelect opens the caller's view of the time range, in its turn, and hands it
+// over.
 func (s *Server) promSelect(
 	c *fiber.Ctx, f url.Values,
 	use func(context.Context, storage.Querier, tsdb.TimeRange, [][]*labels.Matcher, int) error,
@@ -202,21 +204,18 @@ func (s *Server) promSelect(
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.UserContext(), s.Queries.Limits().Timeout)
-	defer cancel()
-	tenant, err := s.readScope(ctx, c)
+	tenant, err := s.readScope(c.UserContext(), c)
 	if err != nil {
 		return err
 	}
-	q, err := s.Queries.View(tenant).Querier(start.UnixMilli(), end.UnixMilli())
-	if err != nil {
-		return fmt.Errorf("open querier: %w", err)
-	}
-	err = use(ctx, q, tsdb.TimeRange{Min: start.UnixMilli(), Max: end.UnixMilli()}, matchers, limit)
-	if e := q.Close(); err == nil {
-		err = e
-	}
-	return err
+	return s.Queries.Read(c.UserContext(), tenant, func(ctx context.Context) error {
+		in := tsdb.TimeRange{Min: start.UnixMilli(), Max: end.UnixMilli()}
+		q, err := s.Queries.View(tenant).Querier(in.Min, in.Max)
+		if err != nil {
+			return fmt.Errorf("open querier: %w", err)
+		}
+		return errors.Join(use(ctx, q, in, matchers, limit), q.Close())
+	})
 }
 
 // promMetadata tells the types and help texts of metric families.
@@ -243,7 +242,7 @@ func (s *Server) promMetadata(c *fiber.Ctx) error {
 		}
 		data[family] = []promMeta{{Type: m.Type, Help: m.Help, Unit: m.Unit}}
 	}
-	return promAnswer(c, data, nil)
+	return promAnswer(c, data)
 }
 
 type promMeta struct {
@@ -266,7 +265,7 @@ func (s *Server) promBuildInfo(c *fiber.Ctx) error {
 		"buildUser": "",
 		"buildDate": "",
 		"goVersion": "",
-	}, nil)
+	})
 }
 
 // promForm returns the parameters of a GET, or of a POST with a form.

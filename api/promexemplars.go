@@ -43,7 +43,7 @@ func (s *Server) promQueryExemplars(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return promAnswer(c, append([]promExemplars{}, convert(found, exemplarsJSON)...), nil)
+	return promAnswer(c, append([]promExemplars{}, convert(found, exemplarsJSON)...))
 }
 
 // exemplarsJSON gives a series' exemplars their form.
@@ -67,15 +67,15 @@ func (s *Server) promFormatQuery(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return promAnswer(c, text, nil)
+	return promAnswer(c, text)
 }
 
 // promRules lists recording and alerting rules, of which this server has none.
 func (*Server) promRules(c *fiber.Ctx) error {
-	return promAnswer(c, map[string][]struct{}{"groups": {}}, nil)
+	return promAnswer(c, map[string][]struct{}{"groups": {}})
 }
 
 // promAlerts lists alerts that rules have raised; see promRules.
 func (*Server) promAlerts(c *fiber.Ctx) error {
-	return promAnswer(c, map[string][]struct{}{"alerts": {}}, nil)
+	return promAnswer(c, map[string][]struct{}{"alerts": {}})
 }

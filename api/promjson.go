@@ -33,17 +33,28 @@ func promError(c *fiber.Ctx, kind invoq.Kind, message string) error {
 	return writeJSON(c, map[string]string{"status": "error", "errorType": name, "error": message})
 }
 
+// maxNotes bounds the warnings, and the infos, of an answer.
+const maxNotes = 10
+
+// promData is an answer in the form of the Prometheus API.
+type promData struct {
+	Status   string   `json:"status"`
+	Data     any      `json:"data"`
+	Warnings []string `json:"warnings,omitempty"`
+	Infos    []string `json:"infos,omitempty"`
+}
+
 // promAnswer answers with data in the form of the Prometheus API.
-func promAnswer(c *fiber.Ctx, data any, warnings []error) error {
-	answer := struct {
-		Status   string   `json:"status"`
-		Data     any      `json:"data"`
-		Warnings []string `json:"warnings,omitempty"`
-	}{Status: "success", Data: data}
-	for _, w := range warnings {
-		answer.Warnings = append(answer.Warnings, w.Error())
-	}
-	return writeJSON(c, answer)
+func promAnswer(c *fiber.Ctx, data any) error {
+	return writeJSON(c, promData{Status: "success", Data: data})
+}
+
+// promResult answers with the result of a query, and what there is to say of it.
+func promResult(c *fiber.Ctx, query string, res *promql.Result) error {
+	warnings, infos := res.Warnings.AsStrings(query, maxNotes, maxNotes)
+	return writeJSON(c, promData{
+		Status: "success", Data: queryData{res}, Warnings: warnings, Infos: infos,
+	})
 }
 
 // queryData writes a query's result: {"resultType": …, "result": …}. It writes

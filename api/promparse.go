@@ -19,7 +19,7 @@ func (s *Server) promParseQuery(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return promAnswer(c, treeOf(e), nil)
+	return promAnswer(c, treeOf(e))
 }
 
 // tree is a node of an expression. The names in it are those of Prometheus's

@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"invoq/access"
 	"invoq/ingest"
 	"invoq/ingest/ingesttest"
+	"invoq/tsdb"
 )
 
 // twoTenants fills a server with a series of each of two tenants, alike but for
@@ -152,6 +155,59 @@ func readAll(t *testing.T, r *running, key string, chunked bool) []string {
 	return lines
 }
 
+// Every endpoint that looks through the index or the samples waits for its turn;
+// who asks for its own metrics while others run is told to come again.
+func TestPrometheusAPITakesTurns(t *testing.T) {
+	r, key := twoTenants(t)
+	limits := tsdb.DefaultQueryLimits()
+	limits.Timeout = 200 * time.Millisecond
+	store, err := tsdb.Open(tsdb.DefaultConfig(t.TempDir()), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close(context.Background())
+	r.server.Queries = tsdb.NewQueries(store, nil, limits, slog.New(slog.DiscardHandler))
+	var ask func(n int, then func()) // with n turns of acme's taken
+	ask = func(n int, then func()) {
+		if n == 0 {
+			then()
+			return
+		}
+		err := r.server.Queries.Read(t.Context(), "acme", func(context.Context) error {
+			ask(n-1, then)
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	ask(limits.PerTenant, func() {
+		var wg sync.WaitGroup
+		for _, path := range []string{
+			"query?query=m", "query_range?query=m&start=1&end=2&step=1", "query_exemplars?query=m",
+			"series?match[]=m", "labels", "label/job/values",
+		} {
+			wg.Go(func() {
+				a := r.ask(key, "GET", "/api/v1/"+path, nil)
+				if a.status != 503 || a.header.Get("Retry-After") == "" {
+					t.Errorf("%s: %d %s", path, a.status, a.body)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// Remarks about a query that is answered are infos, which Grafana shows as such.
+func TestQueryTellsInfos(t *testing.T) {
+	r, key := twoTenants(t)
+	a := r.ask(key, "GET", "/api/v1/query?"+url.Values{"query": {"rate(m[10m])"}}.Encode(), nil)
+	if a.status != 200 || !strings.Contains(a.body, `"infos":["PromQL info: metric might not be a counter`) ||
+		strings.Contains(a.body, "warnings") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 // Requests that would cost too much are refused, on every way in.
 func TestPrometheusAPIHasLimits(t *testing.T) {
 	r, key := twoTenants(t)
@@ -167,6 +223,10 @@ func TestPrometheusAPIHasLimits(t *testing.T) {
 	f("a long expression", 413, "/api/v1/format_query", []byte(url.Values{"query": {long}}.Encode()), form...)
 	f("nonsense", 400, "/api/v1/format_query", []byte("query=sum("), form...)
 	f("exemplars of nonsense", 400, "/api/v1/query_exemplars", []byte("query=sum("), form...)
+
+	selectors := url.Values{"match[]": slices.Repeat([]string{"m"}, 64)}
+	f("as many selectors as are read", 200, "/api/v1/series", []byte(selectors.Encode()), form...)
+	f("one more", 413, "/api/v1/series", []byte(selectors.Encode()+"&match[]=m"), form...)
 
 	send := func(name string, want int, req prompb.ReadRequest) {
 		t.Helper()

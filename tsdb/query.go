@@ -197,8 +197,16 @@ func (q *Queries) Families(tenant invoq.TenantName) map[string]ingest.Metadata {
 	return all
 }
 
-// Selectors parses series selectors such as up{job="x"}.
+// maxSelectors bounds the selectors of one request: each looks through the index.
+const maxSelectors = 64
+
+// Selectors parses series selectors such as up{job="x"}; more or longer ones than
+// are read are KindTooLarge.
 func (q *Queries) Selectors(exprs []string) ([][]*labels.Matcher, error) {
+	if len(exprs) > maxSelectors {
+		return nil, invoq.Errorf(invoq.KindTooLarge, "request has %d selectors, at most %d are read",
+			len(exprs), maxSelectors)
+	}
 	for _, e := range exprs {
 		if len(e) > q.limits.Bytes {
 			return nil, invoq.Errorf(
