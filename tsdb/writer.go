@@ -87,8 +87,8 @@ func (w *Writer) write(
 		w.store.meta.put(scope.Tenant, b.Metadata)
 	}
 	a := newAppending(w, scope, b, oldest)
-	defer a.remember()
 	if len(b.Series) == 0 {
+		a.remember()
 		return ingest.Rejections{}, nil
 	}
 	r := w.pool.Get().(*routing)
@@ -112,6 +112,7 @@ func (w *Writer) write(
 		}
 		return ingest.Rejections{}, err
 	}
+	a.remember() // Not before: what was not stored is sent again, and refused again.
 	return a.rejected, nil
 }
 

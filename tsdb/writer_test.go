@@ -141,6 +141,31 @@ func TestWriterKeepsTheGoodAndReportsTheBad(t *testing.T) {
 	}
 }
 
+// What could not be made durable is sent again, so that what was refused of it is
+// counted when it was answered, and once.
+func TestWriterCountsRefusalsOnce(t *testing.T) {
+	s := open(t, nil)
+	hurried, cancel := context.WithCancel(t.Context())
+	cancel()
+	answered := int64(0)
+	for n := range 20 {
+		ctx := hurried
+		if n == 19 {
+			ctx = t.Context()
+		}
+		b := ingesttest.Batch(ingesttest.Series{
+			Labels: []string{"__name__", "m"}, Samples: []ingest.Sample{{T: at(-9 * 3600)}, {T: at(n)}},
+		})
+		if _, err := s.Writer().Write(ctx, ingest.Scope{Tenant: "acme"}, b); err == nil {
+			answered++
+		}
+	}
+	told := s.Refusals("acme")
+	if answered == 0 || len(told) != 1 || told[0].Count != answered {
+		t.Errorf("%d answered requests had one refused sample each; told %+v", answered, told)
+	}
+}
+
 func TestWriterStampsTheTenant(t *testing.T) {
 	s := open(t, nil)
 	spoof := ingesttest.Series{
