@@ -63,6 +63,9 @@ func (a *appending) shard(ctx context.Context, sh *shard, series []int32, hashes
 		sh.refs.sweep()
 		sh.swept = a.now
 	}
+	if sh.refs.crowded(int(a.core.db.Head().NumSeries()) / len(a.w.shards)) {
+		sh.refs = newRefCache() // Whatever it knew can be found out again.
+	}
 	a.ctx, a.sh = ctx, sh
 	a.begin()
 	defer sh.refs.end()

@@ -26,6 +26,28 @@ type refCache struct {
 	last *seriesEntry
 	// age counts sweeps; an entry that two sweeps have not seen used goes.
 	age uint32
+	// bytes is what the entries take, about, without their fields.
+	bytes int
+}
+
+// What an entry and a field of the cache take beside their numbers and bytes.
+const (
+	entryBytes = 112
+	fieldBytes = 56
+)
+
+// The cache of a shard may take spareCacheBytes, and cacheBytesASeries for each
+// series of the shard: some spellings of each, and those that have ended.
+const (
+	spareCacheBytes   = 16 << 20
+	cacheBytesASeries = 2 << 10
+)
+
+// crowded reports whether the cache takes more than so many series of the TSDB
+// are a reason for. A sender may spell the same series in any number of ways, with
+// empty labels or in another order, and all of them would be remembered.
+func (c *refCache) crowded(series int) bool {
+	return c.bytes+c.fields.bytes > spareCacheBytes+series*cacheBytesASeries
 }
 
 // seriesEntry is what is known about one series. There is one for every active
@@ -154,6 +176,7 @@ func (c *refCache) add(hash uint64, s *ingest.Series, e *seriesEntry) {
 	} else {
 		e.key = c.fields.key(s.Labels)
 	}
+	c.bytes += entryBytes + 4*len(e.key)
 	e.next = c.entries[hash]
 	c.entries[hash] = e
 	c.follow(e)
@@ -186,7 +209,7 @@ func (c *refCache) owner(o owning) *owner {
 func (c *refCache) sweep() {
 	fields := newFieldTable()
 	c.owners = map[owning]*owner{}
-	c.last = nil
+	c.last, c.bytes = nil, 0
 	for hash, first := range c.entries {
 		var kept *seriesEntry
 		for e := first; e != nil; {
@@ -194,6 +217,7 @@ func (c *refCache) sweep() {
 			if c.age-e.used < 2 {
 				fields.adopt(e.key, &c.fields)
 				c.owners[e.owner.owning] = e.owner
+				c.bytes += entryBytes + 4*len(e.key)
 				// It may be one that goes.
 				e.follower = nil
 				e.next, kept = kept, e
@@ -215,6 +239,8 @@ func (c *refCache) sweep() {
 type fieldTable struct {
 	numbers map[string]uint32
 	fields  []string
+	// bytes is what the fields take, about.
+	bytes int
 }
 
 // newFieldTable returns an empty table.
@@ -249,6 +275,7 @@ func (t *fieldTable) add(field string) uint32 {
 	number := uint32(len(t.fields))
 	t.numbers[field] = number
 	t.fields = append(t.fields, field)
+	t.bytes += fieldBytes + len(field)
 	return number
 }
 

@@ -121,3 +121,36 @@ func TestRefCacheForgetsFieldsThatNobodyHas(t *testing.T) {
 		t.Error("the series that was used is gone")
 	}
 }
+
+// TestRefCacheIsBounded sends one series, spelled in ever new ways: empty labels
+// are no part of it.
+func TestRefCacheIsBounded(t *testing.T) {
+	s := open(t, func(c *Config) { c.Shards = 1 })
+	sh := s.Writer().shards[0]
+	filler := strings.Repeat("x", 900)
+	most, sent := 0, 0
+	for n := 0; sent < 2*spareCacheBytes; n++ {
+		var all []ingesttest.Series
+		for i := range 100 {
+			pairs := []string{"__name__", "m"}
+			for l := range 30 {
+				name := fmt.Sprint("l", n, "_", i, "_", l, filler)
+				pairs, sent = append(pairs, name, ""), sent+len(name)
+			}
+			all = append(all, ingesttest.Series{Labels: pairs, Samples: []ingest.Sample{{T: at(n), V: 1}}})
+		}
+		if got := write(t, s, all...); got != "ok" {
+			t.Fatal(got)
+		}
+		most = max(most, sh.refs.bytes+sh.refs.fields.bytes)
+	}
+	if request := 100 * 30 * 1024; most > spareCacheBytes+cacheBytesASeries+2*request {
+		t.Errorf("%d bytes of labels that mean nothing took %d of the cache", sent, most)
+	}
+	if got := dump(t, s.Everything()); len(got) != 1 {
+		t.Errorf("%d series are stored, want 1", len(got))
+	}
+	if len(sh.refs.entries) == 0 {
+		t.Error("nothing is remembered")
+	}
+}
