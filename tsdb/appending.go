@@ -173,12 +173,11 @@ func (a *appending) values(s *ingest.Series, e *seriesEntry, ls labels.Labels) e
 		}
 	}
 	for i := range histograms {
-		h := &histograms[i]
 		c.alone = false // They are not sorted, and may follow samples.
 		if i == len(histograms)-1 {
 			c.exemplars = exemplars
 		}
-		if err := a.value(c, point{t: h.T, start: h.Start, h: h.Int, fh: h.Float}); err != nil {
+		if err := a.value(c, histogramPoint(&histograms[i])); err != nil {
 			return err
 		}
 	}

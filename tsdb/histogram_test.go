@@ -1,6 +1,7 @@
 package tsdb
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -62,6 +63,56 @@ func TestWriterStoresNativeHistograms(t *testing.T) {
 	want := []string{
 		`{__name__="a", tenant="acme"} 0:h5<-100 15:h5<-100 30:h6<-100 75:h7<-100 90:hNaN`,
 		`{__name__="c", tenant="acme"} 0:fh1.5 30:fh2`,
+	}
+	if diff := cmp.Diff(want, dump(t, s.Everything())); diff != "" {
+		t.Error("stored (-want +got):\n" + diff)
+	}
+}
+
+// Histograms that the library takes and cannot bear later are refused. A stale
+// marker is one whatever buckets it has, and buckets that are too fine are joined.
+func TestWriterStoresOddHistograms(t *testing.T) {
+	s := open(t, nil)
+	const contradicts = "1 native histograms that contradict themselves"
+	f := func(name, want string, change func(*histogram.Histogram)) {
+		t.Helper()
+		h := native(0, 5)
+		change(h.Int)
+		h.Float = h.Int.ToFloat(nil)
+		for _, h := range []ingest.Histogram{{T: h.T, Int: h.Int}, {T: h.T, Float: h.Float}} {
+			labels := []string{"__name__", strings.ReplaceAll(name, " ", "_"), "float", fmt.Sprint(h.Float != nil)}
+			got := write(t, s, ingesttest.Series{Labels: labels, Histograms: []ingest.Histogram{h}})
+			if _, why, ok := strings.Cut(got, ": "); ok {
+				got, _, _ = strings.Cut(why, " (such as")
+			}
+			if got != want {
+				t.Errorf("%s: %s, want %s", name, got, want)
+			}
+		}
+	}
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), -1} {
+		f(fmt.Sprint("zero up to ", v), contradicts, func(h *histogram.Histogram) { h.ZeroThreshold = v })
+	}
+	for _, offset := range []int32{math.MinInt32, math.MaxInt32, maxBucketIndex, -maxBucketIndex - 1} {
+		f(fmt.Sprint("bucket ", offset), contradicts, func(h *histogram.Histogram) { h.PositiveSpans[0].Offset = offset })
+	}
+	f("a far span", contradicts, func(h *histogram.Histogram) {
+		h.PositiveSpans = append(h.PositiveSpans, histogram.Span{Offset: math.MaxInt32})
+	})
+	f("no schema", contradicts, func(h *histogram.Histogram) { h.Schema = 53 })
+	f("too fine and wrong", contradicts, func(h *histogram.Histogram) { h.Schema, h.PositiveSpans[0].Length = 52, 2 })
+	f("smallest", "ok", func(h *histogram.Histogram) { h.Schema, h.PositiveSpans[0].Offset = 8, -1074<<8 })
+	f("too fine", "ok", func(h *histogram.Histogram) { h.Schema, h.PositiveSpans[0].Offset = 20, 1<<12 })
+	f("stale", "ok", func(h *histogram.Histogram) {
+		h.Sum, h.Schema, h.PositiveSpans[0].Length = math.Float64frombits(value.StaleNaN), 77, 9
+	})
+	want := []string{
+		`{__name__="smallest", float="false", tenant="acme"} 0:h5`,
+		`{__name__="smallest", float="true", tenant="acme"} 0:fh5`,
+		`{__name__="stale", float="false", tenant="acme"} 0:hNaN`,
+		`{__name__="stale", float="true", tenant="acme"} 0:fhNaN`,
+		`{__name__="too_fine", float="false", tenant="acme"} 0:h5`,
+		`{__name__="too_fine", float="true", tenant="acme"} 0:fh5`,
 	}
 	if diff := cmp.Diff(want, dump(t, s.Everything())); diff != "" {
 		t.Error("stored (-want +got):\n" + diff)

@@ -58,17 +58,6 @@ func (p point) sum() float64 {
 	return p.v
 }
 
-// histogram reports whether the point is one, and why it cannot be stored.
-func (p point) histogram() (is bool, err error) {
-	switch {
-	case p.h != nil && !value.IsStaleNaN(p.h.Sum):
-		return true, p.h.Validate()
-	case p.fh != nil && !value.IsStaleNaN(p.fh.Sum):
-		return true, p.fh.Validate()
-	}
-	return p.h != nil || p.fh != nil, nil
-}
-
 // carrier is a series whose points are appended, and the exemplars that the
 // next point carries with it.
 type carrier struct {
