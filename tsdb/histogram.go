@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/prometheus/prometheus/model/histogram"
-	"github.com/prometheus/prometheus/model/value"
 
 	"invoq/ingest"
 )
@@ -21,7 +20,7 @@ const maxBucketIndex = 1 << 20
 // does.
 func histogramPoint(h *ingest.Histogram) point {
 	p := point{t: h.T, start: h.Start, h: h.Int, fh: h.Float}
-	stale := value.IsStaleNaN(p.sum())
+	stale := p.stale()
 	switch {
 	case p.h != nil && stale:
 		p.h = &histogram.Histogram{Sum: p.h.Sum}
@@ -44,10 +43,10 @@ func tooFine(schema int32) bool {
 // histogram reports whether the point is one, and why it cannot be stored.
 func (p point) histogram() (is bool, err error) {
 	switch {
-	case p.h != nil && !value.IsStaleNaN(p.h.Sum):
+	case p.h != nil && !p.stale():
 		h := p.h
 		return true, errors.Join(h.Validate(), checkBuckets(h.ZeroThreshold, h.PositiveSpans, h.NegativeSpans))
-	case p.fh != nil && !value.IsStaleNaN(p.fh.Sum):
+	case p.fh != nil && !p.stale():
 		h := p.fh
 		return true, errors.Join(h.Validate(), checkBuckets(h.ZeroThreshold, h.PositiveSpans, h.NegativeSpans))
 	}

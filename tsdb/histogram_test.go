@@ -69,6 +69,37 @@ func TestWriterStoresNativeHistograms(t *testing.T) {
 	}
 }
 
+// Prometheus ends a series of histograms with a number that is a stale marker. To
+// send it again is nothing new, whether it is the newest or not.
+func TestWriterKnowsStaleMarkersAgain(t *testing.T) {
+	s := open(t, nil)
+	labels := []string{"__name__", "a"}
+	end := ingesttest.Series{
+		Labels: labels, Samples: []ingest.Sample{{T: at(30), V: math.Float64frombits(value.StaleNaN)}},
+	}
+	number := ingesttest.Series{Labels: labels, Samples: []ingest.Sample{{T: at(30), V: 1}}}
+	of := func(h ingest.Histogram) ingesttest.Series {
+		return ingesttest.Series{Labels: labels, Histograms: []ingest.Histogram{h}}
+	}
+	f := func(want string, series ingesttest.Series) {
+		t.Helper()
+		if got, _, _ := strings.Cut(write(t, s, series), ","); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	f("ok", of(native(0, 5)))
+	f("ok", end)
+	f("ok", end)
+	f("kept 0 samples", number)
+	f("ok", of(native(60, 6)))
+	f("ok", end)
+	f("kept 0 samples", number)
+	want := []string{`{__name__="a", tenant="acme"} 0:h5<-100 30:hNaN 60:h6<-100`}
+	if diff := cmp.Diff(want, dump(t, s.Everything())); diff != "" {
+		t.Error("stored (-want +got):\n" + diff)
+	}
+}
+
 // Histograms that the library takes and cannot bear later are refused. A stale
 // marker is one whatever buckets it has, and buckets that are too fine are joined.
 func TestWriterStoresOddHistograms(t *testing.T) {

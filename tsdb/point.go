@@ -35,9 +35,12 @@ func (p point) one() ingest.Counts {
 	return ingest.Counts{Samples: 1}
 }
 
-// equals reports whether both have the same value.
+// equals reports whether both have the same value. A stale marker of a series of
+// histograms may come as a number and be stored as a histogram.
 func (p point) equals(o point) bool {
 	switch {
+	case p.stale() && o.stale():
+		return true
 	case p.h != nil:
 		return o.h != nil && p.h.Equals(o.h)
 	case p.fh != nil:
@@ -45,6 +48,9 @@ func (p point) equals(o point) bool {
 	}
 	return o.h == nil && o.fh == nil && math.Float64bits(p.v) == math.Float64bits(o.v)
 }
+
+// stale reports whether the point says that its series has ended.
+func (p point) stale() bool { return value.IsStaleNaN(p.sum()) }
 
 // sum returns the value, or the sum of a histogram, whose special values say
 // the same.
@@ -125,7 +131,10 @@ func (a *appending) append(c *carrier, p point, carefully bool) error {
 
 // refused deals with a point that the TSDB did not take as it is.
 func (a *appending) refused(c *carrier, ref storage.SeriesRef, p point, err error, carefully bool) error {
-	if carefully && errors.Is(err, storage.ErrOutOfOrderSample) {
+	late := errors.Is(err, storage.ErrOutOfOrderSample)
+	// The TSDB takes a stale marker for another than itself; see equals.
+	again := p.stale() && errors.Is(err, storage.ErrDuplicateSampleForTimestamp)
+	if carefully && (late || again) {
 		return a.appendLate(c, p)
 	}
 	if partial, ok := errors.AsType[*storage.AppendPartialError](err); ok {
