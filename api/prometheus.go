@@ -268,8 +268,12 @@ func (s *Server) promBuildInfo(c *fiber.Ctx) error {
 	})
 }
 
+// promFormBytes bounds a form: an expression, or some selectors, and what goes
+// with them. Forms are read before their turn comes, so that many wait in memory.
+const promFormBytes = 64 << 10
+
 // promForm returns the parameters of a GET, or of a POST with a form.
-func promForm(c *fiber.Ctx) (url.Values, error) { return formOf(c, jsonBodyBytes) }
+func promForm(c *fiber.Ctx) (url.Values, error) { return formOf(c, promFormBytes) }
 
 // formOf returns the parameters of a query string, and of a form of as many
 // bytes where one is posted.

@@ -221,6 +221,7 @@ func TestPrometheusAPIHasLimits(t *testing.T) {
 	form := []string{"Content-Type", "application/x-www-form-urlencoded"}
 	f("a long query of exemplars", 413, "/api/v1/query_exemplars", []byte(url.Values{"query": {long}}.Encode()), form...)
 	f("a long expression", 413, "/api/v1/format_query", []byte(url.Values{"query": {long}}.Encode()), form...)
+	f("a long form", 413, "/api/v1/query", []byte("query=1&x="+long[:promFormBytes]), form...)
 	f("nonsense", 400, "/api/v1/format_query", []byte("query=sum("), form...)
 	f("exemplars of nonsense", 400, "/api/v1/query_exemplars", []byte("query=sum("), form...)
 
