@@ -14,6 +14,10 @@ import (
 // of the finest schema there are 256 to each of some 2,100 powers of two.
 const maxBucketIndex = 1 << 20
 
+// maxBuckets bounds the buckets of one histogram: clients make 160 unless they are
+// told otherwise, and windows hold those that have counted.
+const maxBuckets = 1 << 14
+
 // histogramPoint returns a histogram as it is stored. Of a stale marker nothing
 // but that it is one counts: its buckets are not looked at, and may contradict
 // themselves. What is finer than the TSDB keeps is made coarser, as Prometheus
@@ -60,6 +64,7 @@ func checkBuckets(zeroThreshold float64, sides ...[]histogram.Span) error {
 	if !(zeroThreshold >= 0) || math.IsInf(zeroThreshold, 0) {
 		return fmt.Errorf("the zero bucket ends at %g", zeroThreshold)
 	}
+	buckets := int64(0)
 	for _, spans := range sides {
 		index := int64(0)
 		for _, s := range spans {
@@ -68,6 +73,9 @@ func checkBuckets(zeroThreshold float64, sides ...[]histogram.Span) error {
 				return fmt.Errorf("bucket %d is of no number", index)
 			}
 			index += int64(s.Length)
+			if buckets += int64(s.Length); buckets > maxBuckets {
+				return fmt.Errorf("more than %d buckets", maxBuckets)
+			}
 		}
 	}
 	return nil

@@ -130,6 +130,14 @@ func TestWriterStoresOddHistograms(t *testing.T) {
 	f("a far span", contradicts, func(h *histogram.Histogram) {
 		h.PositiveSpans = append(h.PositiveSpans, histogram.Span{Offset: math.MaxInt32})
 	})
+	crowd := func(n int) func(*histogram.Histogram) {
+		return func(h *histogram.Histogram) {
+			h.PositiveSpans[0].Length, h.PositiveBuckets = uint32(n), make([]int64, n)
+			h.Count = 0
+		}
+	}
+	f("too many buckets", contradicts, crowd(maxBuckets+1))
+	f("many buckets", "ok", crowd(maxBuckets))
 	f("no schema", contradicts, func(h *histogram.Histogram) { h.Schema = 53 })
 	f("too fine and wrong", contradicts, func(h *histogram.Histogram) { h.Schema, h.PositiveSpans[0].Length = 52, 2 })
 	f("smallest", "ok", func(h *histogram.Histogram) { h.Schema, h.PositiveSpans[0].Offset = 8, -1074<<8 })
@@ -138,6 +146,8 @@ func TestWriterStoresOddHistograms(t *testing.T) {
 		h.Sum, h.Schema, h.PositiveSpans[0].Length = math.Float64frombits(value.StaleNaN), 77, 9
 	})
 	want := []string{
+		`{__name__="many_buckets", float="false", tenant="acme"} 0:h5`,
+		`{__name__="many_buckets", float="true", tenant="acme"} 0:fh5`,
 		`{__name__="smallest", float="false", tenant="acme"} 0:h5`,
 		`{__name__="smallest", float="true", tenant="acme"} 0:fh5`,
 		`{__name__="stale", float="false", tenant="acme"} 0:hNaN`,
