@@ -21,8 +21,8 @@ func bursts(n, gap, most int, seed uint64) []float64 {
 }
 
 // meanOfPaths fails unless sums of many paths have the mean of the forecast,
-// but for chance, and that lies within the bounds of the total. Calls rarer than paths are not held against
-// them: top is the largest value of the history.
+// but for chance, and that mean lies within the bounds of the total. Calls rarer
+// than paths are not held against them: top is the largest value of the history.
 func meanOfPaths(t interface{ Fatalf(string, ...any) }, f *Forecast, top float64, seed uint64) {
 	const n = 1000
 	sum, square := 0.0, 0.0
@@ -38,10 +38,12 @@ func meanOfPaths(t interface{ Fatalf(string, ...any) }, f *Forecast, top float64
 		t.Fatalf("paths sum up to %v, the forecast to %v: more than %v apart", mean, want, slack)
 	}
 	total := f.Total(seed)
-	if slack := 0.05*math.Abs(want) + 5*top/n; mean < total.Lo80-slack || mean > total.Hi80+slack {
-		t.Fatalf("mean of paths %v is not within %+v", mean, total)
+	if slack := 0.05*math.Abs(want) + 5*top/n; want < total.Lo80-slack || want > total.Hi80+slack {
+		t.Fatalf("the mean %v is not within %+v", want, total)
 	}
-	if scale := math.Max(math.Abs(want), total.Hi95-total.Lo95) + top; deviation > scale {
+	// One path in forty is beyond these bounds and may be so by far; not by orders
+	// of magnitude.
+	if scale := math.Max(math.Abs(want), total.Hi95-total.Lo95) + top; deviation > 3*scale {
 		t.Fatalf("paths deviate by %v, which %+v does not support", deviation, total)
 	}
 }
