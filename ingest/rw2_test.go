@@ -215,11 +215,22 @@ func sameHistogram(
 func FuzzDecodeV2(f *testing.F) {
 	f.Add(requestV2(f, full()))
 	f.Add([]byte{0x2a, 0x00, 0x22, 0x00, 0x2a, 0x02, 0x08, 0x00})
+	for _, field := range []byte{symbolsV2, timeseriesV2} {
+		f.Add(bytes.Repeat([]byte{field<<3 | wireBytes, 0}, 19_000))
+	}
+	for _, field := range []byte{labelsV2, samplesV2, histogramsV2, exemplarsV2, metadataV2} {
+		f.Add(message(nil, timeseriesV2, bytes.Repeat([]byte{field<<3 | wireBytes, 0}, 19_000)))
+	}
+	f.Add(splitV2(100))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var theirs writev2.Request
 		theirErr := theirs.Unmarshal(body)
 		var ours Batch
-		ourErr := decodeV2(body, DefaultLimits(), 1<<20, &ours)
+		var ourErr error
+		batchBounds().Hold(t, len(body), func() {
+			ours = Batch{}
+			ourErr = decodeV2(body, DefaultLimits(), 1<<20, &ours)
+		})
 		builder := labels.NewScratchBuilder(8)
 		for i := range ours.Series {
 			// Whatever it holds, it is read without a panic.

@@ -2,9 +2,11 @@ package pricing
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"invoq"
+	"invoq/internal/fuzzing"
 )
 
 // FuzzParsePlan: whatever the bytes, a plan is read or refused by kind without
@@ -16,6 +18,15 @@ func FuzzParsePlan(f *testing.F) {
 		`"from":"22:00","to":"06:00","price":1}]},{"name":"f","kind":"flat","price":3,"prorate":"second"}`))
 	f.Add(ratePlan(`{"meter":"mb_ms","kind":"reserved","price":1,"committed":5,"overage":2,"round":{"memory_step_mb":128}}`))
 	f.Add(ratePlan(`{"meter":"AI_TOKENS","kind":"MARKUP","factor":"1.5"},{"meter":"errors","price":NaN}`))
+	const price = `{"meter":"errors","price":"1"}`
+	f.Add(ratePlan(`{"meter":"errors","price":-1}`))
+	f.Add(ratePlan(`{"meter":"errors","price":1e400}`))
+	f.Add(ratePlan(price + strings.Repeat(","+price, 10_000)))
+	f.Add(ratePlan(strings.Repeat(`{"price":0},`, 10_000) + price))
+	f.Add(ratePlan(`{"meter":"errors","kind":"volume","tiers":[{"up_to":2,"price":2},{"from":1,"price":1}]}`))
+	f.Add(ratePlan(`{"meter":"errors","kind":"volume","tiers":[` +
+		strings.Repeat(`{"price":1},`, 10_000) + `{"from":1,"price":1}]}`))
+	f.Add([]byte(`{"name":"p","name":"q","currency":"XXZ","rates":[` + strings.Repeat("[", 10_000)))
 	for _, name := range PresetNames() {
 		b, err := os.ReadFile("presets/" + name + ".json")
 		if err != nil {
@@ -24,7 +35,9 @@ func FuzzParsePlan(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		plan, err := ParsePlan(b)
+		var plan invoq.Plan
+		var err error
+		fuzzing.Default().Hold(t, len(b), func() { plan, err = ParsePlan(b) })
 		if err != nil {
 			if k := invoq.KindOf(err); k != invoq.KindInvalid && k != invoq.KindUnprocessable && k != invoq.KindTooLarge {
 				t.Errorf("error %v of kind %q", err, k)

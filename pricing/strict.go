@@ -18,14 +18,23 @@ import (
 // names the place. A field whose tag has no omitempty or omitzero is required.
 type strict struct {
 	dec *json.Decoder
+	// fields are those of the structs that were met.
+	fields map[reflect.Type]map[string]field
 }
+
+// Lists that are much longer than any may be are not read to their end: they
+// would take many times their length before Validate gets to count them.
+const (
+	maxElements = 2 * max(MaxTiers, MaxSelected)
+	maxRates    = 2 * invoq.MaxRates
+)
 
 // decodeStrict reads exactly one JSON value into the struct v points to.
 func decodeStrict(b []byte, v any) error {
 	if !utf8.Valid(b) {
 		return invoq.Errorf(invoq.KindInvalid, "the JSON is not UTF-8")
 	}
-	d := strict{dec: json.NewDecoder(bytes.NewReader(b))}
+	d := strict{json.NewDecoder(bytes.NewReader(b)), map[reflect.Type]map[string]field{}}
 	d.dec.UseNumber()
 	if err := d.value("", reflect.ValueOf(v).Elem()); err != nil {
 		return err
@@ -74,7 +83,7 @@ func (d strict) object(path string, v reflect.Value) error {
 	if err := d.open(path, '{'); err != nil {
 		return err
 	}
-	fields := fieldsOf(v.Type())
+	fields := d.fieldsOf(v.Type())
 	seen := map[string]bool{}
 	for d.dec.More() {
 		name, err := d.key(path, seen)
@@ -114,7 +123,14 @@ func (d strict) array(path string, v reflect.Value) error {
 	if err := d.open(path, '['); err != nil {
 		return err
 	}
+	most := maxElements
+	if v.Type().Elem() == reflect.TypeFor[invoq.Rate]() {
+		most = maxRates
+	}
 	for i := 0; d.dec.More(); i++ {
+		if i == most {
+			return refuse(path, "there are more than %d", most)
+		}
 		element := reflect.New(v.Type().Elem()).Elem()
 		if err := d.value(fmt.Sprintf("%s[%d]", path, i), element); err != nil {
 			return err
@@ -213,8 +229,12 @@ type field struct {
 }
 
 // fieldsOf returns a struct's fields by their JSON names.
-func fieldsOf(t reflect.Type) map[string]field {
+func (d strict) fieldsOf(t reflect.Type) map[string]field {
+	if fields, ok := d.fields[t]; ok {
+		return fields
+	}
 	fields := map[string]field{}
+	d.fields[t] = fields
 	for i := range t.NumField() {
 		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		fields[name] = field{index: i, required: options == ""}

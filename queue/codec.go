@@ -3,6 +3,7 @@ package queue
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"invoq"
@@ -54,9 +55,15 @@ func decode(events []invoq.Event, message []byte) ([]invoq.Event, error) {
 	for len(r.rest) > 0 && !r.bad {
 		var e invoq.Event
 		r.event(&e)
-		if !r.bad {
-			events = append(events, e)
+		if r.bad {
+			break
 		}
+		if len(events) == cap(events) {
+			// The rest will hold as many for its length as what was read.
+			taken := len(message) - len(r.rest)
+			events = slices.Grow(events, 1+(len(events)+1)*len(r.rest)/taken)
+		}
+		events = append(events, e)
 	}
 	if r.bad {
 		return events, fmt.Errorf("the message ends in the middle of event %d", len(events)+1)

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"invoq"
+	"invoq/internal/fuzzing"
 )
 
 func openQueue(t testing.TB, dir string, change ...func(*Config)) *Queue {
@@ -393,10 +394,28 @@ func FuzzDecode(f *testing.F) {
 	e := event(1)
 	f.Add(appendEvent([]byte{codecVersion}, &e))
 	f.Add([]byte{codecVersion, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
+	f.Add(append([]byte{codecVersion}, make([]byte, 100_000)...)) // Events of nothing.
+	bounds := fuzzing.Default()
+	// An event of nothing has 13 bytes and takes 300 in memory. Messages are our
+	// own; only damage makes such of them.
+	bounds.PerByte = 48
 	f.Fuzz(func(t *testing.T, message []byte) {
-		got, err := decode(nil, message)
-		if err == nil && len(got)*9 > len(message) {
+		var got []invoq.Event
+		var err error
+		bounds.Hold(t, len(message), func() { got, err = decode(nil, message) })
+		if err != nil {
+			return
+		}
+		if len(got)*9 > len(message) {
 			t.Fatalf("%d bytes are %d events", len(message), len(got))
+		}
+		again := []byte{codecVersion}
+		for i := range got {
+			again = appendEvent(again, &got[i])
+		}
+		same, err := decode(nil, again)
+		if diff := cmp.Diff(got, same); err != nil || diff != "" {
+			t.Fatalf("written again: %v\n%s", err, diff)
 		}
 	})
 }

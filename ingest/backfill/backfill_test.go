@@ -2,6 +2,7 @@ package backfill_test
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"invoq"
 	"invoq/ingest"
 	"invoq/ingest/backfill"
+	"invoq/internal/fuzzing"
 	"invoq/tsdb"
 )
 
@@ -155,19 +157,37 @@ func TestLoad(t *testing.T) {
 func FuzzOpenMetrics(f *testing.F) {
 	f.Add("# TYPE a counter\na_total{x=\"1\"} 17 1767268800 # {t=\"x\"} 1\n# EOF\n")
 	f.Add("{\"b.c\",\"k.l\"=\"v\"} -2.5 1\n# EOF")
-	f.Fuzz(func(t *testing.T, text string) { check(t, backfill.OpenMetrics(strings.NewReader(text)), text) })
+	f.Add(strings.Repeat("a 1 1\n", 30_000) + "# EOF\n")
+	f.Add("a{" + strings.Repeat("x=\"1\",", 10_000) + "} 1 1\n# EOF\n")
+	bounds := fuzzing.Default()
+	// Lines are read through a buffer of the longest, and a label of 5 bytes takes
+	// 32 of memory, twice while they are sorted.
+	bounds.PerByte, bounds.Base = 48, 2<<20
+	f.Fuzz(func(t *testing.T, text string) { check(t, bounds, backfill.OpenMetrics, text) })
 }
 
 func FuzzCSV(f *testing.F) {
 	f.Add("timestamp,value,__name__,x\n1,2,a,\"b\nc\"\n2026-01-01T12:00:00Z,NaN,a,\n")
-	f.Fuzz(func(t *testing.T, text string) { check(t, backfill.CSV(strings.NewReader(text)), text) })
+	f.Add("timestamp,value,__name__,=HYPERLINK(1)\n1,Inf,a,\"'); DROP TABLE tenants; --\"\n")
+	f.Add("timestamp,value,__name__\n" + strings.Repeat("1,2,a\n", 30_000))
+	f.Add(strings.Repeat(",", 100_000))
+	f.Add("timestamp,value,__name__,\"" + strings.Repeat("x\n", 10_000))
+	bounds := fuzzing.Default()
+	// The reader of CSV keeps four numbers and a string of each cell, in lists
+	// that grow, until the row, of a megabyte at most, is known to be too wide.
+	bounds.PerByte = 192
+	f.Fuzz(func(t *testing.T, text string) { check(t, bounds, backfill.CSV, text) })
 }
 
 // check holds that a reader ends, after its first error, with lines that are.
-func check(t *testing.T, all backfill.Samples, text string) {
+func check(t *testing.T, bounds fuzzing.Bounds, read func(io.Reader) backfill.Samples, text string) {
+	bounds.Hold(t, len(text), func() {
+		for range read(strings.NewReader(text)) {
+		}
+	})
 	lines := strings.Count(text, "\n") + 1
 	ended := false
-	for s, err := range all {
+	for s, err := range read(strings.NewReader(text)) {
 		if ended {
 			t.Fatal("something follows an error")
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"mime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -153,6 +154,10 @@ func parse(body []byte, form form) (items []item, batch bool, err error) {
 			s.skip(0)
 			return
 		}
+		if batch && len(items) == cap(items) {
+			// No event goes without a bracket, so that this is enough for the rest.
+			items = slices.Grow(items, min(1+strings.Count(s.b[s.at:], "{"), MaxBatch-len(items)))
+		}
 		items = append(items, item{})
 		if form == formPlain {
 			items[len(items)-1].parse(s)
@@ -192,7 +197,14 @@ func (in *Intake) validate(
 	ctx context.Context, scope Scope, items []item, result *Result,
 ) []candidate {
 	now := in.now()
-	fresh := make([]candidate, 0, len(items))
+	refused := 0
+	for i := range items {
+		if items[i].err != nil || items[i].seen == 0 {
+			refused++
+		}
+	}
+	fresh := make([]candidate, 0, len(items)-refused)
+	result.Items = slices.Grow(result.Items, refused)
 	for i := range items {
 		tenant, err := scope.tenant(ctx, items[i].tenant)
 		if err == nil {

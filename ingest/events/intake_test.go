@@ -340,32 +340,6 @@ func TestCloudEventNull(t *testing.T) {
 	f(`"id":"1","subject":7`, StatusInvalid)
 }
 
-// Whatever comes is accepted or refused: nothing panics, and nothing that is
-// not valid is kept.
-func FuzzTake(f *testing.F) {
-	f.Add(resourceEvent, false)
-	f.Add("["+functionEvent+","+resourceEvent+"]", false)
-	f.Add(`{"specversion":"1.0","id":"1","source":"s","type":"t","data":`+functionEvent+`}`, true)
-	f.Fuzz(func(t *testing.T, body string, cloud bool) {
-		s := &shelf{}
-		contentType := "application/json"
-		if cloud {
-			contentType = "application/cloudevents+json"
-		}
-		r, err := newIntake(s).Take(t.Context(), Request{
-			ContentType: contentType, Body: []byte(body), Scope: acme,
-		})
-		if err == nil && r.Accepted != len(s.kept) {
-			t.Fatalf("%d accepted, %d kept", r.Accepted, len(s.kept))
-		}
-		for i := range s.kept {
-			if err := s.kept[i].Validate(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
-}
-
 // BenchmarkTake parses, judges and hands over batches of a hundred.
 func BenchmarkTake(b *testing.B) {
 	s := &shelf{down: errors.New("down")}

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"runtime"
@@ -25,6 +26,7 @@ import (
 	"invoq"
 	"invoq/ingest"
 	"invoq/ingest/otlp"
+	"invoq/internal/fuzzing"
 	"invoq/tsdb"
 	"invoq/tsdb/exact"
 )
@@ -401,15 +403,31 @@ func TestExportRefusesWhatItCannotRead(t *testing.T) {
 			[]byte{2 << 3, 2}, within(append(within(bounds[8:], 7), within(bounds, 6)...), 1)), 9)), 1, 2, 2))
 	f("brackets", invoq.KindInvalid, otlp.JSON, "", repeat([]byte("["), million))
 	f("commas", invoq.KindTooLarge, otlp.JSON, "", append([]byte(`{"resourceMetrics":[`), repeat([]byte("{},"), million)...))
-	var bomb bytes.Buffer
-	z := gzip.NewWriter(&bomb)
-	if _, err := z.Write(make([]byte, 64<<20)); err != nil {
+	f("a bomb", invoq.KindTooLarge, otlp.Protobuf, "gzip", zipped(t, make([]byte, 64<<20)))
+}
+
+// zipped returns bytes in gzip.
+func zipped(t testing.TB, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if _, err := z.Write(b); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f("a bomb", invoq.KindTooLarge, otlp.Protobuf, "gzip", bomb.Bytes())
+	return out.Bytes()
+}
+
+// inflated returns how many bytes come out of gzip, as far as they are read.
+func inflated(b []byte) int {
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return len(b)
+	}
+	n, _ := io.Copy(io.Discard, io.LimitReader(z, int64(ingest.DefaultLimits().DecodedBytes)))
+	return int(n)
 }
 
 // nowhere is a store that reads every series and keeps none: what is fuzzed is
@@ -439,15 +457,33 @@ func FuzzExport(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(contentType == otlp.JSON, body)
+		f.Add(contentType == otlp.JSON, false, body)
+		f.Add(contentType == otlp.JSON, true, zipped(f, body))
+		f.Add(contentType == otlp.JSON, true, zipped(f, body)[:40])
 	}
-	h := otlp.New(ingest.NewReceiver(nowhere{}, ingest.DefaultLimits(), metrics.NewSet()), otlp.DefaultConfig())
-	f.Fuzz(func(t *testing.T, json bool, body []byte) {
+	f.Add(false, true, zipped(f, make([]byte, 64<<20)))
+	f.Add(false, false, bytes.Repeat([]byte{1<<3 | 2, 0}, 10_000))
+	f.Add(true, false, append([]byte(`{"resourceMetrics":[`), bytes.Repeat([]byte("{},"), 10_000)...))
+	f.Add(true, false, bytes.Repeat([]byte("["), 10_000))
+	bounds := fuzzing.Default()
+	// The prescan counts 150 bytes for each element, which has two at least; then
+	// elements become series, with labels of their own.
+	bounds.PerByte = 150
+	f.Fuzz(func(t *testing.T, json, gzip bool, body []byte) {
 		req := ingest.Request{ContentType: otlp.Protobuf, Body: body, Scope: ingest.Scope{Tenant: "acme"}}
 		if json {
 			req.ContentType = otlp.JSON
 		}
-		_, err := h.Export(t.Context(), req)
+		size := len(body)
+		if gzip {
+			req.ContentEncoding = "gzip"
+			size = inflated(body)
+		}
+		var err error
+		bounds.Hold(t, size, func() {
+			h := otlp.New(ingest.NewReceiver(nowhere{}, ingest.DefaultLimits(), metrics.NewSet()), otlp.DefaultConfig())
+			_, err = h.Export(t.Context(), req)
+		})
 		if kind := invoq.KindOf(err); kind == invoq.KindInternal {
 			t.Error(err)
 		}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"invoq/internal/fuzzing"
 )
 
 const script = `# A comment.
@@ -135,7 +137,8 @@ func FuzzCheck(f *testing.F) {
 	f.Add([]byte("plan p JPY\n  requests{service=\"a\"} as x 1 per 2\nprice a 2026-02-01..2026-02-02T10:00 in Asia/Tokyo\n"))
 	f.Add([]byte("load 1d each from 2026-01-01 in Europe/Berlin\n  mb_ms{tag=\"v\"} 1 _ 2-1x3\nclear\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		report := Check("fuzz", src)
+		var report Report
+		fuzzing.Default().Hold(t, len(src), func() { report = Check("fuzz", src) })
 		if report.Updated == nil {
 			return
 		}
