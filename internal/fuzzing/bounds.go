@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/metrics"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -13,7 +14,7 @@ type Bounds struct {
 	// PerByte is how many bytes may be allocated for each of the input, Base how
 	// many beside them. What is freed again while it runs counts as well.
 	PerByte, Base int
-	// Time is how long it may take.
+	// Time is how long it may take, without what the processor did for others.
 	Time time.Duration
 }
 
@@ -39,8 +40,8 @@ func (b Bounds) Hold(t testing.TB, size int, decode func()) {
 // Check is Hold that returns what is broken.
 func (b Bounds) Check(size int, decode func()) error {
 	most := b.PerByte*size + b.Base
-	// Fast path: the counter lags behind by a few pages, which a repetition
-	// makes good.
+	// Fast path: the counter lags behind by a few pages, and the clock goes on
+	// while others have the processor, which a repetition makes good.
 	if c := measure(roughly, decode); c.bytes <= most && c.took <= b.Time {
 		return nil
 	}
@@ -65,25 +66,33 @@ type cost struct {
 	took  time.Duration
 }
 
-// measure runs decode and reads the counter of allocated bytes around it.
-func measure(allocated func() uint64, decode func()) cost {
-	before, started := allocated(), time.Now()
+// meter returns the bytes allocated and the time used so far.
+type meter func() (bytes uint64, used time.Duration)
+
+// measure runs decode between two readings.
+func measure(read meter, decode func()) cost {
+	bytes, used := read()
 	decode()
-	took := time.Since(started)
-	return cost{int(allocated() - before), took}
+	bytesThen, usedThen := read()
+	return cost{int(bytesThen - bytes), usedThen - used}
 }
 
-// roughly returns the bytes allocated so far, but for what stands in pages that
-// are not full.
-func roughly() uint64 {
+// roughly reads the clock, and the bytes allocated but for what stands in pages
+// that are not full.
+func roughly() (uint64, time.Duration) {
 	sample := [1]metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample[:])
-	return sample[0].Value.Uint64()
+	return sample[0].Value.Uint64(), time.Duration(time.Now().UnixNano())
 }
 
-// exactly returns the bytes allocated so far. It stops the world.
-func exactly() uint64 {
+// exactly reads the bytes allocated, for which it stops the world, and the
+// processor time of the process.
+func exactly() (uint64, time.Duration) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return m.TotalAlloc
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic("BUG: the process cannot ask for its own times: " + err.Error())
+	}
+	return m.TotalAlloc, time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -8,6 +8,7 @@
 //
 // Measuring disturbs nothing: an execution is measured by two reads of a
 // counter and of the clock. Only one that was too dear is repeated, with exact
-// numbers, and fails where its cheapest run still is: neither the fuzzing
-// engine's own memory nor a machine that stood still makes a failure.
+// numbers and by the time of the processor, and fails where its cheapest run
+// still is: neither the fuzzing engine's own memory nor a busy machine makes a
+// failure.
 package fuzzing
