@@ -14,8 +14,8 @@ import (
 // more) and every quantity (2^63 byte-nanoseconds) with room to spare, and
 // keep a hostile "1e999999999" from allocating its digits.
 const (
-	MaxDecimalDigits   = 60
-	maxDecimalExponent = 60
+	MaxDecimalDigits = 60
+	maxDecimalPlaces = 60
 )
 
 // exact has no precision, so sums and products are never rounded; a result
@@ -37,8 +37,8 @@ func NewDecimal(coefficient int64, exponent int32) Decimal {
 	return Decimal{n: *apd.New(coefficient, exponent)}
 }
 
-// ParseDecimal reads a finite number in plain or scientific notation, as many
-// as MaxDecimalDigits digits. Errors are of KindUnprocessable.
+// ParseDecimal reads a finite number in plain or scientific notation that has at
+// most MaxDecimalDigits digits in the former. Errors are of KindUnprocessable.
 func ParseDecimal(s string) (Decimal, error) {
 	if len(s) > 2*MaxDecimalDigits {
 		return Decimal{}, Errorf(KindUnprocessable, "number has %d characters, at most %d are read",
@@ -52,11 +52,14 @@ func ParseDecimal(s string) (Decimal, error) {
 	if err != nil || n.Form != apd.Finite {
 		return Decimal{}, Errorf(KindUnprocessable, "%q is not a decimal number", s)
 	}
-	if n.NumDigits() > MaxDecimalDigits || n.Exponent > maxDecimalExponent || n.Exponent < -maxDecimalExponent {
+	// Zeros that an exponent stands for are digits, too: plain notation has them,
+	// and has to be read again.
+	digits := n.NumDigits() + max(int64(n.Exponent), 0)
+	if digits > MaxDecimalDigits || n.Exponent < -maxDecimalPlaces {
 		return Decimal{}, Errorf(KindUnprocessable, "number %q has more than %d digits", s, MaxDecimalDigits)
 	}
 	if n.IsZero() {
-		n.Negative = false
+		return Decimal{}, nil
 	}
 	return Decimal{n: *n}, nil
 }
