@@ -22,7 +22,8 @@ var columns = []string{
 // ReadCSV reads items from CSV with a line of names first, those of Item in
 // JSON, in any order. Errors are of KindUnprocessable and name the line.
 func ReadCSV(r io.Reader) ([]Item, error) {
-	in := csv.NewReader(r)
+	rows := &rowLimit{from: r}
+	in := csv.NewReader(rows)
 	in.TrimLeadingSpace = true
 	names, err := in.Read()
 	if err != nil {
@@ -37,6 +38,7 @@ func ReadCSV(r io.Reader) ([]Item, error) {
 	}
 	var items []Item
 	for {
+		rows.read = 0
 		row, err := in.Read()
 		if errors.Is(err, io.EOF) {
 			return items, nil
@@ -44,7 +46,7 @@ func ReadCSV(r io.Reader) ([]Item, error) {
 		if err != nil {
 			return nil, invoq.Errorf(invoq.KindUnprocessable, "CSV cannot be read: %v", err)
 		}
-		line, _ := in.FieldPos(0) // It panics where a row could not be read.
+		line, _ := in.FieldPos(0) // There is none of a row that cannot be read.
 		if len(items) >= MaxItems {
 			return nil, invoq.Errorf(invoq.KindUnprocessable, "more than %d items", MaxItems)
 		}
@@ -54,6 +56,30 @@ func ReadCSV(r io.Reader) ([]Item, error) {
 		}
 		items = append(items, item)
 	}
+}
+
+// maxRowBytes bounds a row of CSV, which else takes many times its length before
+// its columns are counted.
+const maxRowBytes = 8 << 10
+
+// errLongRow says that a row has no end in sight.
+var errLongRow = fmt.Errorf("a row has more than %d bytes", maxRowBytes)
+
+// rowLimit hands on what rows are read from, within maxRowBytes for each; what
+// the CSV reader has read ahead counts for the next.
+type rowLimit struct {
+	from io.Reader
+	read int // bytes since the row began
+}
+
+// Read implements io.Reader.
+func (l *rowLimit) Read(p []byte) (int, error) {
+	if l.read > maxRowBytes {
+		return 0, errLongRow
+	}
+	n, err := l.from.Read(p)
+	l.read += n
+	return n, err
 }
 
 // itemOf reads a row of CSV.
