@@ -38,13 +38,31 @@ func (q *Queries) Parse(expr string) (parser.Expr, error) {
 	return e, nil
 }
 
-// Format returns an expression in its canonical layout.
+// Format returns an expression in its canonical layout. One that nests too deep
+// for that is KindUnprocessable.
 func (q *Queries) Format(expr string) (string, error) {
 	e, err := q.Parse(expr)
 	if err != nil {
 		return "", err
 	}
+	if depthOf(e) > maxLayoutDepth {
+		return "", invoq.Errorf(invoq.KindUnprocessable,
+			"query nests more than %d deep, which is too deep to be laid out", maxLayoutDepth)
+	}
 	return e.Pretty(0), nil
+}
+
+// maxLayoutDepth bounds how deep an expression nests that is laid out: each
+// level writes all that is below it, level by level, several times.
+const maxLayoutDepth = 64
+
+// depthOf returns how many levels an expression has.
+func depthOf(n parser.Node) int {
+	deepest := 0
+	for child := range parser.ChildrenIter(n) {
+		deepest = max(deepest, depthOf(child))
+	}
+	return deepest + 1
 }
 
 // Exemplars returns the exemplars of [start, end], milliseconds, of the series
