@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/prompb"
 	"github.com/prometheus/prometheus/storage/remote"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"invoq"
 )
@@ -20,6 +21,7 @@ import (
 const (
 	readRequestBytes = 256 << 10 // of a request, once it is decoded
 	readQueries      = 16        // of a request
+	readFields       = 2048      // of a request's queries, their matchers and hints
 	readFrameBytes   = 1 << 20   // of a frame of chunks
 	readAnswerBytes  = 64 << 20  // of an answer of chunks
 )
@@ -67,14 +69,56 @@ func readRequest(body []byte) (*prompb.ReadRequest, error) {
 	if body, err = snappy.Decode(nil, body); err != nil {
 		return nil, invoq.Errorf(invoq.KindInvalid, "body is not snappy block format: %v", err)
 	}
+	if err := countFields(body, new(int), queriesField, hintsField); err != nil {
+		return nil, err
+	}
 	req := new(prompb.ReadRequest)
 	if err := req.Unmarshal(body); err != nil {
-		return nil, invoq.Errorf(invoq.KindInvalid, "body is not a prometheus.ReadRequest: %v", err)
+		return nil, notReadRequest(err)
 	}
 	if len(req.Queries) > readQueries {
 		return nil, invoq.Errorf(invoq.KindTooLarge, "request has more than %d queries", readQueries)
 	}
 	return req, nil
+}
+
+// The fields of prompb.ReadRequest and of a query in it that hold messages of
+// many parts.
+const (
+	queriesField protowire.Number = 1
+	hintsField   protowire.Number = 4
+)
+
+// countFields refuses a message that has too many fields, together with those
+// of the messages in the field that is named first, and so on: each takes many
+// times its length of memory.
+func countFields(b []byte, count *int, inner ...protowire.Number) error {
+	for len(b) > 0 {
+		field, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return notReadRequest(protowire.ParseError(n))
+		}
+		size := protowire.ConsumeFieldValue(field, kind, b[n:])
+		if size < 0 {
+			return notReadRequest(protowire.ParseError(size))
+		}
+		if *count++; *count > readFields {
+			return invoq.Errorf(invoq.KindTooLarge, "request has more than %d fields", readFields)
+		}
+		if content, k := protowire.ConsumeBytes(b[n:]); k > 0 && kind == protowire.BytesType &&
+			len(inner) > 0 && field == inner[0] {
+			if err := countFields(content, count, inner[1:]...); err != nil {
+				return err
+			}
+		}
+		b = b[n+size:]
+	}
+	return nil
+}
+
+// notReadRequest refuses bytes that are no message.
+func notReadRequest(err error) error {
+	return invoq.Errorf(invoq.KindInvalid, "body is not a prometheus.ReadRequest: %v", err)
 }
 
 // readSamples answers with samples.
