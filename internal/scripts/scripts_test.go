@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -67,6 +68,32 @@ func TestDepsGoesOnWithoutRights(t *testing.T) {
 	if args, err := os.ReadFile(called); err == nil {
 		t.Errorf("apt-get was called with %s", args)
 	}
+}
+
+// The end of the time that a fuzz test has is no failure; everything else is,
+// beside it or alone.
+func TestFuzzFailsForFailures(t *testing.T) {
+	const over = "--- FAIL: FuzzX (20.01s)\n    context deadline exceeded\n"
+	const around = "fuzz: elapsed: 20s, execs: 1234 (61/sec), new interesting: 3 (total: 9)\n%sFAIL\nexit status 1\nFAIL\tinvoq\t20.1s\n"
+	f := func(said string, status, want int) {
+		t.Helper()
+		bin := t.TempDir()
+		fake(t, bin, "go", "cat <<'EOF'\n"+strings.Replace(around, "%s", said, 1)+"EOF\nexit "+strconv.Itoa(status))
+		cmd := exec.CommandContext(t.Context(), "sh", "fuzz.sh", "one", ".", "FuzzX")
+		cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != want {
+			t.Errorf("after %q: %d, want %d\n%s", said, got, want, out)
+		}
+	}
+	f("", 0, 0)
+	f("", 1, 1)
+	f(over, 1, 0)
+	f(over+"    x_test.go:7: what is wrong\n", 1, 1)
+	f("--- FAIL: FuzzX (2.01s)\n    x_test.go:7: context deadline exceeded\n", 1, 1)
+	f("--- FAIL: FuzzX (2.01s)\n    --- FAIL: FuzzX (0.00s)\n    context deadline exceeded\n", 1, 1)
+	f(over+"    Failing input written to testdata/fuzz/FuzzX/1\n", 1, 1)
+	f(over+"panic: what is wrong\n", 1, 1)
 }
 
 // fake writes an executable script into the folder.
