@@ -168,6 +168,9 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	defer cancel()
 	c.SetUserContext(ctx)
 	err := c.Next()
+	if err == nil {
+		err = s.outbox.hold(c)
+	}
 	if err != nil {
 		// Rendered here, so that what is measured is what is answered.
 		if err = s.renderError(c, err); err != nil {

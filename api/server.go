@@ -82,6 +82,7 @@ type Server struct {
 	tenants  *tenantNames
 	margins  *monthMargins
 	crowd    *crowd
+	outbox   *outbox
 	m        httpMetrics
 	// bodies are buffers of pushed bodies.
 	bodies sync.Pool // *bytes.Buffer
@@ -98,7 +99,7 @@ type Server struct {
 func New(p Parts) (*Server, error) {
 	s := &Server{
 		Parts: p, tenants: newTenantNames(p.DB), margins: &monthMargins{db: p.DB},
-		m: newHTTPMetrics(p.Metrics), crowd: newCrowd(p.Metrics),
+		m: newHTTPMetrics(p.Metrics), crowd: newCrowd(p.Metrics), outbox: newOutbox(p.Metrics),
 		bodies: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	var err error
