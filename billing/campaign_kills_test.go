@@ -49,7 +49,7 @@ func TestCampaignBillRunKills(t *testing.T) {
 	campaign.Begin(t)
 	kills := campaign.Count(t, "INVOQ_KILLS", len(disturbances), 100)
 	// So many that every disturbance finds a run.
-	tenants := campaign.Count(t, "INVOQ_TENANTS", 300, 1000)
+	tenants := campaign.Count(t, "INVOQ_TENANTS", 300, 2000)
 	pg := pgtest.Private(t)
 	if err := billedFleet("kill", size{tenants: tenants, services: 2, every: 101}).Fill(t.Context(), pg.URL()); err != nil {
 		t.Fatal(err)
