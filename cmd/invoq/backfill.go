@@ -27,7 +27,7 @@ type backfillCmd struct {
 	Files []string `arg:"" name:"file" help:"OpenMetrics text or CSV, gzip or not; - reads the standard input."`
 
 	Tenant          string   `required:"" help:"Whose samples they are." placeholder:"TENANT"`
-	Data            string   `default:"data" env:"INVOQ_DATA" help:"Data folder of the server, running or not." placeholder:"DIR"`
+	Data            string   `default:"data" env:"INVOQ_DATA" help:"Data folder of the server, running or not; data if not given." placeholder:"DIR"`
 	CSV             bool     `name:"csv" help:"The files are CSV, whatever they are called; without it those are that end in .csv or .csv.gz."`
 	SkipRefused     bool     `help:"Store what can be stored and count the rest; without it the first sample that is refused ends the command, and nothing is stored."`
 	Most            int      `default:"100000000" help:"How many samples are read at most."`
@@ -57,7 +57,7 @@ CSV has a line of names: timestamp (RFC 3339, or seconds since 1970), value, __n
 The command runs on the server's machine, as its user. A running server takes the samples over; otherwise they are there
 when it starts. What is stored already stays: running the command twice changes nothing. A sample that is refused is
 named with its line, and then nothing is stored, unless --skip-refused is given. Windows are counted within 5 minutes of
-a running server, or at its start. A tenant that is not known is registered, and the command says so.
+a running server, or at its start. A tenant that is not known is registered with them, and the command says so.
 
 The exit code is 0 when every sample is stored, now or before. It is 2 when samples were refused: without --skip-refused
 nothing is stored then, with it all the others are. It is 1 for all else, such as samples
@@ -156,7 +156,7 @@ func (c *backfillCmd) tellNew(ctx context.Context, w io.Writer, running bool) {
 	var answer struct{ ID string }
 	err := c.call(ctx, http.MethodGet, "/api/v1/tenants/"+url.PathEscape(c.Tenant), nil, &answer)
 	if invoq.KindOf(err) == invoq.KindNotFound {
-		fmt.Fprintf(w, "registers tenant %q: there was none of that name\n", c.Tenant)
+		fmt.Fprintf(w, "registers tenant %q with its first windows: there was none of that name\n", c.Tenant)
 	}
 }
 

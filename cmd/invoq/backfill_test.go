@@ -82,12 +82,13 @@ func TestBackfill(t *testing.T) {
 		}
 	}
 	f(nil, file, "180 samples read: 180 stored in",
-		"registers tenant \"acme\": there was none of that name\n")
+		"registers tenant \"acme\" with its first windows: there was none of that name\n")
 	counted("while it runs", "fn", 180)
 	f(nil, file, "180 samples read: 0 stored in 0 new blocks, 180 were stored before", "")
 	counted("again", "fn", 180)
 	code, _, errs := command(t, nil, "backfill", "--tenant", "acme", "--data", s.data, "--url", "http://127.0.0.1:1", file)
-	if code == 0 || !strings.Contains(errs, "is running and has to take the samples over") {
+	if code == 0 || !strings.Contains(errs, "is running and has to take the samples over") ||
+		!strings.Contains(errs, "say where it is with --url") {
 		t.Errorf("a server that does not answer: exit %d: %s", code, errs)
 	}
 	s.stop()

@@ -48,7 +48,7 @@ func (f *serverFlags) call(ctx context.Context, method, path string, in, out any
 	req.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask the server: %w", err)
+		return fmt.Errorf("ask the server: %w; say where it is with --url", err)
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswerBytes))
