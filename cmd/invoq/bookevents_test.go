@@ -84,6 +84,9 @@ func (s *server) verifyBook() bookReport {
 	if err := cmd.Run(); err != nil {
 		s.t.Fatalf("verify: %v\n%s%s", err, &stdout, &stderr)
 	}
+	if strings.Contains(stdout.String(), "null") {
+		s.t.Errorf("a report with a null, where lists are empty: %s", &stdout)
+	}
 	var r bookReport
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		s.t.Fatalf("%v: %s", err, &stdout)

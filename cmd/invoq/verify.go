@@ -151,6 +151,7 @@ func (c *bookFlags) open(ctx context.Context) (*postgres.DB, func(), error) {
 // tell prints the report; the error is of the exit code.
 func (c *verifyCmd) tell(w io.Writer, r *ledger.Report, dur time.Duration) error {
 	if c.JSON {
+		r.Problems = append([]ledger.Problem{}, r.Problems...) // None is [] and not null.
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		if err := enc.Encode(r); err != nil {
