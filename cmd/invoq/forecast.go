@@ -21,7 +21,7 @@ type forecastCmd struct {
 	CSV     bool   `name:"csv" help:"FILE is CSV with a header: columns id and value, or one column a series."`
 	Horizon int    `help:"Steps ahead, where the input does not say." placeholder:"N"`
 	Period  int    `help:"Main cycle in steps, where the input does not say." placeholder:"N"`
-	Periods []int  `help:"Further cycles in steps, where the input does not say." placeholder:"N,..."`
+	Periods []int  `help:"Further cycles in steps, where the input does not say." placeholder:"N"`
 	Chart   string `help:"Write a page with the charts of the first series to this file." placeholder:"FILE.html"`
 	Jobs    int    `help:"How many series at once; as many as there are processors without it." placeholder:"N"`
 }

@@ -26,8 +26,8 @@ const shutdownTime = 30 * time.Second
 type serveCmd struct {
 	Config configFile `help:"YAML file of settings; keys are flags without the dashes." env:"INVOQ_CONFIG" placeholder:"FILE"`
 
-	Data        string `default:"data" env:"INVOQ_DATA" help:"Folder for all that is kept." placeholder:"DIR"`
-	Listen      string `default:"127.0.0.1:8080" env:"INVOQ_LISTEN" help:"Address to listen on." placeholder:"ADDR"`
+	Data        string `default:"data" env:"INVOQ_DATA" help:"Folder for all that is kept, data if not given." placeholder:"DIR"`
+	Listen      string `default:"127.0.0.1:8080" env:"INVOQ_LISTEN" help:"Address to listen on, 127.0.0.1:8080 if not given." placeholder:"ADDR"`
 	DatabaseURL string `env:"INVOQ_DATABASE_URL" help:"Postgres to use, as postgres://user:password@host/db. Without it a private one runs in the data folder." placeholder:"URL"`
 	PostgresBin string `env:"INVOQ_POSTGRES_BIN" help:"Folder of the Postgres server's programs, when they are not found." placeholder:"DIR"`
 
