@@ -95,6 +95,7 @@ func TestInvalidCatalogues(t *testing.T) {
 	f("resource,cost\nAI_TOKENS,-1\n", "negative")
 	f("resource,cost\nAI_TOKENS,NaN\n", "line 2")
 	f("resource,cost\nTOKENS,1\n", "item 1: resource")
+	f("resource,cost\nM\xfcnze,1\n", `line 2: resource: "M\xfcnze" is not UTF-8`)
 	f("resource,cost,per\nAI_TOKENS,1,3\n", "not exact")
 	f("resource,cost,per\nAI_TOKENS,1,-3\n", "negative")
 	f("resource,cost,model\nAI_TOKENS,1,CHEAP\n", "model")

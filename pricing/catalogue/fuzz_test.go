@@ -17,7 +17,7 @@ func FuzzRead(f *testing.F) {
 		prices, `{"currency":"EUR","items":[` + item + `]}`, `{"currency":"EUR","items":[{"resource":"AI_TOKENS"}]}`,
 		"resource,cost\nAI_TOKENS,-1\n", "resource,cost\nAI_TOKENS,1e400\n", "resource,cost,per\nAI_TOKENS,1,3\n",
 		"resource,cost,from\nAI_TOKENS,1,2026-13-01\n", "resource,cost,from\nAI_TOKENS,1,0001-01-01T00:00:00+14:00\n",
-		"resource,resource\n", "resource,cost\n\"AI", "resource,cost,service\nAI_TOKENS,1,'); DROP TABLE costs; --\n",
+		"resource,resource\n", "resource,cost\n\"AI", "resource,cost\n\xcb,0\n", "resource,cost,service\nAI_TOKENS,1,'); DROP TABLE costs; --\n",
 		strings.Repeat(",", 100_000), "resource,cost\n" + strings.Repeat(",", 100_000), "resource,cost\n\"" + strings.Repeat("x\n", 50_000),
 		"resource,cost\n" + strings.Repeat("a,1\n", 20_001),
 		`{"currency":"EUR","items":[` + strings.Repeat("{},", 20_000) + item + `]}`,

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"invoq"
 )
@@ -86,6 +87,9 @@ func (l *rowLimit) Read(p []byte) (int, error) {
 func itemOf(names, row []string) (item Item, err error) {
 	for i, name := range names {
 		value := strings.TrimSpace(row[i])
+		if !utf8.ValidString(value) {
+			return item, invoq.Errorf(invoq.KindUnprocessable, "%s: %q is not UTF-8; save the file as UTF-8", name, value)
+		}
 		switch name {
 		case "tenant":
 			item.Tenant = invoq.TenantName(value)
