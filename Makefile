@@ -72,7 +72,7 @@ deps: ## install the servers that tests talk to, where they are missing
 .PHONY: test
 test: deps ## everything, from a fresh clone; parts that are missing make tests skip
 	go test -timeout 15m ./...
-	@FUZZTIME=20s internal/scripts/fuzz.sh
+	@FUZZTIME=20s internal/scripts/fuzz.sh ingest tsdb
 
 .PHONY: race
 race: ## all tests under the race detector; needs a C compiler

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every fuzz test of the repository for as long as FUZZTIME says, FUZZJOBS
-# of them at a time on a processor each. Output is shown where one fails; the
+# Runs every fuzz test of the repository, or of the folders that it is given,
+# for as long as FUZZTIME says, FUZZJOBS of them at a time on a processor each. Output is shown where one fails; the
 # input that did it stays in testdata/fuzz.
 set -eu
 
@@ -29,6 +29,7 @@ if [ "${1:-}" = one ]; then
 	cat "$log"
 	exit 1
 fi
-git ls-files --cached --others --exclude-standard '*_test.go' | while read -r file; do
+[ $# -gt 0 ] || set -- .
+git ls-files --cached --others --exclude-standard -- "$@" | grep '_test\.go$' | while read -r file; do
 	sed -n "s|^func \(Fuzz[A-Za-z0-9_]*\)(.*|$(dirname "$file") \1|p" "$file"
 done | xargs -P "$jobs" -n 2 "$0" one
