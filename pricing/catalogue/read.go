@@ -88,7 +88,8 @@ func itemOf(names, row []string) (item Item, err error) {
 	for i, name := range names {
 		value := strings.TrimSpace(row[i])
 		if !utf8.ValidString(value) {
-			return item, invoq.Errorf(invoq.KindUnprocessable, "%s: %q is not UTF-8; save the file as UTF-8", name, value)
+			return item, invoq.Errorf(invoq.KindUnprocessable,
+				"%s: %q is not UTF-8; save the file as UTF-8", name, value)
 		}
 		switch name {
 		case "tenant":
