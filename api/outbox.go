@@ -79,26 +79,25 @@ func (o *outbox) hold(c *fiber.Ctx) error {
 		return nil
 	}
 	id, _ := c.Locals(identityKey).(access.Identity)
-	taken, err := o.put(id.Tenant, len(resp.Body()))
+	body := resp.Body()
+	taken, err := o.put(id.Tenant, len(body))
 	if err != nil {
 		return err
 	}
-	// Taken out first: what is replaced goes back to a pool.
-	body := resp.Body()
-	resp.SwapBody(nil)
-	resp.SetBodyStream(&unread{Reader: bytes.NewReader(body), taken: taken}, len(body))
+	resp.SwapBody(nil) // What is replaced by a stream goes back to a pool.
+	resp.SetBodyStream(&heldAnswer{Reader: bytes.NewReader(body), taken: taken}, len(body))
 	return nil
 }
 
-// unread is an answer that is counted until it is closed, which the HTTP library
+// heldAnswer is an answer that is counted until it is closed, which the HTTP library
 // does once, whatever becomes of the connection.
-type unread struct {
+type heldAnswer struct {
 	*bytes.Reader
 	taken func()
 }
 
 // Close implements io.Closer.
-func (u *unread) Close() error {
-	u.taken()
+func (h *heldAnswer) Close() error {
+	h.taken()
 	return nil
 }
